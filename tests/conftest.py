@@ -1,0 +1,154 @@
+"""Fixtures every test may use: real databases, a real Valkey and the service's real processes.
+
+A database for one test is `database_url`, for one module `module_database_url`; both are copies of a migrated template.
+`service` is the whole service, started once per module; a module variable `SERVICE = ServiceOptions(...)` shapes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+import pytest
+import redis
+
+from devtools.embedded import SetupError
+from tests.support import databases
+from tests.support.run import Run
+from tests.support.servers import PostgresServer, ValkeyServer, close_reaper, make_folder
+from tests.support.service import Service, ServiceOptions
+
+RUN = pytest.StashKey[Run]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Know the shared servers: an xdist worker is told where they are, anyone else starts them when first needed."""
+    config.stash[RUN] = Run(getattr(config, "workerinput", {}).get("servers"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Start the shared servers before the first xdist worker and tell each worker where they are."""
+    node.workerinput["servers"] = node.config.stash[RUN].shared().as_dict()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop what this process started."""
+    if RUN in config.stash:
+        config.stash[RUN].close()
+    close_reaper()
+
+
+@pytest.fixture(scope="session")
+def run(pytestconfig: pytest.Config) -> Run:
+    """The servers of this test run."""
+    return pytestconfig.stash[RUN]
+
+
+@pytest.fixture
+def database_url(run: Run) -> Iterator[str]:
+    """A freshly migrated database for one test."""
+    shared = run.shared()
+    with databases.clone(shared.server_url, shared.template) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def module_database_url(run: Run) -> Iterator[str]:
+    """A freshly migrated database for one module."""
+    shared = run.shared()
+    with databases.clone(shared.server_url, shared.template) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database_url(run: Run) -> Iterator[str]:
+    """A database without any schema, for one test."""
+    with databases.clone(run.shared().server_url, "template1") as url:
+        yield url
+
+
+@pytest.fixture
+def redis_url(run: Run, worker_number: int) -> str:
+    """An empty Valkey database that no other xdist worker uses."""
+    url = databases.with_database(run.shared().redis_server, str(worker_number + 1))
+    with contextlib.closing(redis.Redis.from_url(url)) as client:
+        client.flushdb()
+    return url
+
+
+@pytest.fixture(scope="session")
+def worker_number(pytestconfig: pytest.Config) -> int:
+    """The number of this xdist worker; 0 without xdist."""
+    worker = getattr(pytestconfig, "workerinput", {}).get("workerid", "gw0")
+    return int(worker.removeprefix("gw"))
+
+
+PgServer = Callable[..., PostgresServer]
+
+
+@pytest.fixture(scope="session")
+def pg_server(run: Run) -> Iterator[PgServer]:
+    """Start PostgreSQL servers: `pg_server(15)`, `pg_server(18, fsync=True, log_statement="all")`.
+
+    The same arguments give the same server, unless `fresh=True`. A version that is not installed skips the test.
+    """
+    servers: dict[str, PostgresServer] = {}
+    started: list[PostgresServer] = []
+
+    def start(version: int = 18, *, fresh: bool = False, **options: Any) -> PostgresServer:
+        key = f"{version} {sorted(options.items())}"
+        if fresh or key not in servers:
+            try:
+                started.append(PostgresServer(make_folder(), version, **options))
+            except SetupError as missing:
+                pytest.skip(str(missing))
+            servers.setdefault(key, started[-1])
+        return started[-1] if fresh else servers[key]
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+StartService = Callable[..., Service]
+
+
+@pytest.fixture(scope="module")
+def start_service(run: Run, pg_server: PgServer) -> Iterator[StartService]:
+    """Start services: `start_service(ServiceOptions(env={...}))`; all are stopped with the module."""
+    with contextlib.ExitStack() as stack:
+
+        def start(options: ServiceOptions | None = None) -> Service:
+            options = options or ServiceOptions()
+            folder = make_folder()
+            if options.durable:
+                server = pg_server(18, fresh=True, fsync=True)
+                server_url, template = server.url(), databases.migrated_template(server.url())
+            else:
+                shared = run.shared()
+                server_url, template = shared.server_url, shared.template
+            url = stack.enter_context(databases.clone(server_url, template))
+            service = Service(folder, url, ValkeyServer(folder), options)
+            stack.callback(service.stop)
+            return service
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def service(request: pytest.FixtureRequest, start_service: StartService) -> Service:
+    """The whole service for this module: web, sockets, worker, relay, with a database and a Valkey of its own."""
+    return start_service(getattr(request.module, "SERVICE", None))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Show the end of the service's logs when a test that uses it fails."""
+    report: Any = yield
+    service = getattr(item, "funcargs", {}).get("service")
+    if report.failed and isinstance(service, Service):
+        for name in service.processes:
+            report.sections.append((f"log of {name}", service.tail(name)))
+    return report

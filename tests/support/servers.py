@@ -1,0 +1,206 @@
+"""PostgreSQL and Valkey servers of our own for one test run, on free ports of 127.0.0.1."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import secrets
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from devtools import embedded
+from tests.support.reaper import Reaper
+
+# Below the ports that the system hands to outgoing connections, so that nothing takes one between choosing and binding.
+PORTS = range(20000, 30000)
+START_SECONDS = 60
+
+_reaper: Reaper | None = None
+
+
+def reaper() -> Reaper:
+    """Return the process that cleans up after this one, started when first needed."""
+    global _reaper
+    if _reaper is None:
+        _reaper = Reaper()
+    return _reaper
+
+
+def close_reaper() -> None:
+    """Stop whatever is still running; called at the end of the test run."""
+    global _reaper
+    if _reaper is not None:
+        _reaper.close()
+        _reaper = None
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on."""
+    choose = random.SystemRandom()
+    while True:
+        port = choose.choice(PORTS)
+        with contextlib.closing(socket.socket()) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
+
+
+def make_folder() -> Path:
+    """Return a new folder that every account may pass through, removed at the end of the run."""
+    folder = Path(tempfile.mkdtemp(prefix="bookings-test-"))
+    folder.chmod(0o711)
+    reaper().tell(str(folder))
+    return folder
+
+
+def wait_until(answers: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> None:
+    """Poll until `answers()`; raises AssertionError naming `what` after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not answers():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not answer within {seconds:.0f} s")
+        time.sleep(0.05)
+
+
+class Process:
+    """One operating system process with a log file, which may be killed and started again."""
+
+    def __init__(
+        self,
+        command: list[str],
+        log: Path,
+        account: embedded.Account | None = None,
+        env: dict[str, str] | None = None,
+        cwd: Path | str = "/",
+    ) -> None:
+        self.command, self.log, self.env, self.cwd = command, log, env, cwd
+        self._account = account
+        self._popen: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Start it (again)."""
+        with self.log.open("ab") as output:
+            self._popen = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=self.env,
+                cwd=self.cwd,
+                **embedded.as_account(self._account),
+            )
+        reaper().tell(f"+{self.pid}")
+
+    @property
+    def pid(self) -> int:
+        """Process id of the last start."""
+        assert self._popen is not None
+        return self._popen.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._popen is not None and self._popen.poll() is None
+
+    def kill(self) -> None:
+        """End it as a crash would (SIGKILL)."""
+        self.stop(signal.SIGKILL)
+
+    def stop(self, by: signal.Signals = signal.SIGTERM, seconds: float = 40) -> int:
+        """Ask it to end, wait, insist after `seconds`; returns its exit code."""
+        assert self._popen is not None
+        if self.running:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, by)
+            try:
+                self._popen.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self._popen.kill()
+        code = self._popen.wait()
+        reaper().tell(f"-{self.pid}")
+        return code
+
+
+class PostgresServer:
+    """A PostgreSQL server with the superuser `postgres`; quick and forgetful unless `fsync` is asked for."""
+
+    def __init__(
+        self, folder: Path, version: int = embedded.EMBEDDED_VERSION, *, fsync: bool = False, **settings: str | int
+    ) -> None:
+        self.version = version
+        self.port = free_port()
+        self.log = folder / f"postgres-{version}.log"
+        self._password = secrets.token_urlsafe(16)
+        self._files = embedded.postgres(folder / f"postgres-{version}", version)
+        self._files.initialise(self._password)
+        quick: dict[str, str | int] = {} if fsync else {"fsync": "off", "full_page_writes": "off"}
+        common: dict[str, str | int] = {"max_connections": 200, "log_lock_waits": "on"}
+        self._command = self._files.command(self.port, **common, **quick, **settings)
+        self._process = Process(self._command, self.log, self._files.account)
+        self._wait()
+
+    def url(self, database: str = "postgres") -> str:
+        """Return the DATABASE_URL of one of its databases."""
+        return f"postgresql://postgres:{self._password}@127.0.0.1:{self.port}/{database}"
+
+    def kill(self) -> None:
+        """End it as a crash would; its children notice within a second."""
+        self._process.kill()
+
+    def start(self) -> None:
+        """Start it again after kill() or stop(), with recovery if needed."""
+        for _ in range(50):  # while a child of the killed server still holds its shared memory, the new one gives up
+            self._process.start()
+            with contextlib.suppress(AssertionError):
+                self._wait()
+                return
+            time.sleep(0.2)
+        raise AssertionError(f"PostgreSQL {self.version} did not come back:\n{self.log.read_text()[-2000:]}")
+
+    def stop(self) -> None:
+        """End it in an orderly way, throwing clients out (SIGINT is PostgreSQL's fast shutdown)."""
+        self._process.stop(signal.SIGINT)
+
+    def _wait(self) -> None:
+        def answers() -> bool:
+            assert self._process.running, f"PostgreSQL {self.version} did not start:\n{self.log.read_text()[-2000:]}"
+            return self._files.ready(self.port)
+
+        wait_until(answers, f"PostgreSQL {self.version}")
+
+
+class ValkeyServer:
+    """A Valkey server with 64 numbered databases."""
+
+    def __init__(self, folder: Path, **settings: str | int) -> None:
+        self.port = free_port()
+        self.log = folder / f"valkey-{self.port}.log"
+        data = folder / f"valkey-{self.port}"
+        data.mkdir()
+        self._process = Process(embedded.valkey_command(self.port, data, databases=64, **settings), self.log)
+        wait_until(lambda: embedded.valkey_ready(self.port), "Valkey")
+
+    def url(self, database: int = 0) -> str:
+        """Return the REDIS_URL of one of its databases."""
+        return f"redis://127.0.0.1:{self.port}/{database}"
+
+    def kill(self) -> None:
+        """End it as a crash would (SIGKILL); what it held is lost unless it was told to keep it."""
+        self._process.kill()
+
+    def start(self) -> None:
+        """Start it again."""
+        self._process.start()
+        wait_until(lambda: embedded.valkey_ready(self.port), "Valkey")
+
+    def stop(self) -> None:
+        """End it in an orderly way."""
+        self._process.stop()
