@@ -1,0 +1,120 @@
+"""Who is calling: access tokens, the actor they stand for, and the guards that blueprints are registered with.
+
+An access token is a JWT (RFC 7519) signed with HS256, typed `at+jwt` (RFC 9068). It lives ACCESS_TOKEN_TTL; a role
+change or a disabled account takes effect when it ends.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import jwt
+from flask import current_app, g, request
+
+from bookings.clock import now
+from bookings.config import Settings
+from bookings.errors import Forbidden, Unauthorized
+
+_ISSUER = "bookings"
+_ALGORITHM = "HS256"
+_TYPE = "at+jwt"
+#: verified tokens remembered per process; at this many the memory starts anew
+_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The user on whose behalf a command runs."""
+
+    id: UUID
+    role: str
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role == "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An actor and the request it makes: what a command needs to know to write history and events."""
+
+    actor: Actor
+    request_id: str | None = None
+
+
+class Tokens:
+    """Issues and verifies access tokens."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._secret = settings.jwt_secret
+        self._ttl = settings.access_token_ttl
+        self._verified: dict[str, tuple[Actor, float]] = {}
+
+    @property
+    def lifetime(self) -> int:
+        """How long a token is valid, in seconds."""
+        return int(self._ttl.total_seconds())
+
+    def issue(self, actor: Actor) -> str:
+        """A new access token for an actor."""
+        issued = now()
+        claims = {
+            "iss": _ISSUER,
+            "aud": _ISSUER,
+            "sub": str(actor.id),
+            "role": actor.role,
+            "iat": issued,
+            "exp": issued + self._ttl,
+        }
+        return jwt.encode(claims, self._secret, algorithm=_ALGORITHM, headers={"typ": _TYPE})
+
+    def verify(self, token: str) -> tuple[Actor, float]:
+        """The actor of a token and when it expires (seconds since 1970). Raises Unauthorized."""
+        known = self._verified.get(token)
+        if known and known[1] > time.time():
+            return known
+        found = self._decode(token)
+        if len(self._verified) >= _REMEMBERED:
+            self._verified.clear()
+        self._verified[token] = found
+        return found
+
+    def _decode(self, token: str) -> tuple[Actor, float]:
+        try:
+            decoded: dict[str, Any] = jwt.decode_complete(
+                token,
+                self._secret,
+                algorithms=[_ALGORITHM],
+                issuer=_ISSUER,
+                audience=_ISSUER,
+                options={"require": ["exp", "iat", "sub", "iss", "aud"], "enforce_minimum_key_length": True},
+            )
+            if decoded["header"].get("typ") != _TYPE:
+                raise Unauthorized("This is not an access token.")
+            claims = decoded["payload"]
+            return Actor(UUID(claims["sub"]), str(claims["role"])), float(claims["exp"])
+        except jwt.ExpiredSignatureError:
+            raise Unauthorized("The access token has expired.") from None
+        except (jwt.PyJWTError, KeyError, ValueError, RecursionError):
+            raise Unauthorized("The access token is not valid.") from None
+
+
+def public() -> None:
+    """Guard: anyone may call."""
+
+
+def signed_in() -> None:
+    """Guard: a valid access token is needed; the caller becomes `g.actor`. Raises Unauthorized."""
+    scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthorized
+    g.actor = current_app.extensions["tokens"].verify(token.strip())[0]
+
+
+def require_admin(actor: Actor) -> None:
+    """Raise Forbidden unless the actor is an admin."""
+    if not actor.is_admin:
+        raise Forbidden("Only an admin may do this.")

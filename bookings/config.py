@@ -1,0 +1,134 @@
+"""Settings, read once from the environment. Nothing else in the package reads it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from typing import Any
+
+_DURATION = re.compile(r"(\d+)\s*([smhd]?)")
+_UNIT = {"s": "seconds", "m": "minutes", "": "minutes", "h": "hours", "d": "days"}
+_TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
+SHORTEST_SECRET = 32
+
+
+class ConfigurationError(Exception):
+    """A setting is missing or wrong; the message is one sentence with the remedy."""
+
+
+def duration(text: str) -> timedelta:
+    """Read `90s`, `10m`, `24h` or `7d`; a bare number is minutes. Raises ValueError."""
+    match = _DURATION.fullmatch(text.strip())
+    if not match:
+        raise ValueError(f"{text!r} is not a duration; write for instance 90s, 10m, 24h or 7d")
+    return timedelta(**{_UNIT[match[2]]: int(match[1])})
+
+
+def durations(text: str) -> tuple[timedelta, ...]:
+    """Read a comma-separated list of durations, longest first; empty means none."""
+    return tuple(sorted({duration(part) for part in text.split(",") if part.strip()}, reverse=True))
+
+
+def _flag(text: str) -> bool:
+    if text.strip().lower() in _TRUE:
+        return True
+    if text.strip().lower() in _FALSE:
+        return False
+    raise ValueError(f"{text!r} is neither true nor false")
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+_READERS: dict[str, Any] = {
+    "str": str,
+    "int": int,
+    "bool": _flag,
+    "timedelta": duration,
+    "tuple[timedelta, ...]": durations,
+    "tuple[str, ...]": _words,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting, under its environment name in lower case. `.env.example` explains each one."""
+
+    app_env: str = "production"
+    database_url: str = ""
+    redis_url: str = ""
+    jwt_secret: str = ""
+    access_token_ttl: timedelta = timedelta(minutes=15)
+    refresh_token_ttl: timedelta = timedelta(days=30)
+    sign_in_rate_limit: str = "10/minute"
+    rate_limit: str = "1000/second"
+    reminder_lead: tuple[timedelta, ...] = (timedelta(minutes=10),)
+    max_booking_length: timedelta = timedelta(days=90)
+    max_booking_ahead: timedelta = timedelta(days=1830)
+    check_in_opens: timedelta = timedelta(hours=1)
+    idempotency_ttl: timedelta = timedelta(hours=48)
+    allowed_origins: tuple[str, ...] = ()
+    enable_metrics: bool = False
+    log_level: str = "INFO"
+    web_bind: str = "127.0.0.1:8000"
+    web_workers: int = 2
+    web_threads: int = 8
+    sockets_bind: str = "127.0.0.1:8001"
+    socket_limit: int = 500
+    trusted_proxies: int = 0
+    db_pool_size: int = 8
+    db_pool_timeout: timedelta = timedelta(seconds=3)
+    db_statement_timeout: timedelta = timedelta(seconds=10)
+    db_prepare: bool = True
+    stream_length: int = 10000
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read and check the environment. Raises ConfigurationError with one sentence saying what to set."""
+        source = os.environ if environ is None else environ
+        values: dict[str, Any] = {}
+        for field in fields(cls):
+            text = source.get(field.name.upper())
+            if text is None or (text == "" and field.type != "tuple[timedelta, ...]"):
+                continue
+            try:
+                values[field.name] = _READERS[str(field.type)](text)
+            except ValueError as error:
+                raise ConfigurationError(f"{field.name.upper()} cannot be read: {error}.") from None
+        settings = cls(**values)
+        settings._check()
+        return settings
+
+    @property
+    def production(self) -> bool:
+        return self.app_env == "production"
+
+    def _check(self) -> None:
+        if self.app_env not in ("development", "production", "test"):
+            raise ConfigurationError(f"APP_ENV is {self.app_env!r}; set it to development, production or test.")
+        if not self.database_url:
+            raise ConfigurationError("DATABASE_URL is not set; set it to postgresql://user:password@host:5432/database.")
+        if not self.redis_url:
+            raise ConfigurationError("REDIS_URL is not set; set it to redis://host:6379/0.")
+        self._check_secret()
+
+    def _check_secret(self) -> None:
+        remedy = "set it to at least 32 random characters, for instance from `openssl rand -base64 48`."
+        if not self.jwt_secret:
+            raise ConfigurationError(f"JWT_SECRET is not set; {remedy}")
+        if len(self.jwt_secret.encode()) < SHORTEST_SECRET:
+            raise ConfigurationError(f"JWT_SECRET is shorter than {SHORTEST_SECRET} bytes; {remedy}")
+        if self.production and (len(set(self.jwt_secret)) < 10 or "change" in self.jwt_secret.lower()):
+            raise ConfigurationError(f"JWT_SECRET is guessable; {remedy}")
+
+
+def database_url(environ: Mapping[str, str] | None = None) -> str:
+    """DATABASE_URL alone, for tools that need no other setting. Raises ConfigurationError when it is not set."""
+    url = (os.environ if environ is None else environ).get("DATABASE_URL", "")
+    if not url:
+        raise ConfigurationError("DATABASE_URL is not set; set it to postgresql://user:password@host:5432/database.")
+    return url

@@ -1,0 +1,92 @@
+"""Marshmallow fields and the base of all input schemas."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+#: what PostgreSQL cannot store (NUL) and what has no business in a title: control characters other than tab and newlines
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)")
+
+
+class Input(Schema):
+    """Base of what clients send: unknown fields are refused, not ignored."""
+
+    class Meta:
+        unknown = RAISE
+
+    error_messages = {"unknown": "Unknown field.", "type": "Must be a JSON object."}
+
+
+class Instant(fields.Field[datetime]):
+    """A point in time as RFC 3339 text with an offset; loads as an aware datetime in UTC."""
+
+    def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else instant_text(value)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> datetime:
+        if not isinstance(value, str):
+            raise ValidationError("Must be text such as 2027-03-01T09:00:00Z (RFC 3339).")
+        try:
+            parsed = datetime.fromisoformat(value)
+        except ValueError:
+            raise ValidationError("Must be a date and time such as 2027-03-01T09:00:00Z (RFC 3339).") from None
+        if parsed.tzinfo is None:
+            raise ValidationError("Must say its offset from UTC, such as 2027-03-01T09:00:00Z or …+01:00 (RFC 3339).")
+        if not _RFC3339.fullmatch(value):
+            raise ValidationError("Must be a date and time such as 2027-03-01T09:00:00Z (RFC 3339).")
+        try:
+            return parsed.astimezone(UTC)
+        except OverflowError:
+            raise ValidationError("Is outside the years 1 to 9999.") from None
+
+
+def instant_text(value: datetime) -> str:
+    """An aware datetime as RFC 3339 text in UTC with Z, as PostgreSQL writes it in documents."""
+    text = value.astimezone(UTC).isoformat().removesuffix("+00:00")
+    return (text.rstrip("0") if "." in text else text) + "Z"
+
+
+class Text(fields.String):
+    """Text of bounded length without control characters; surrounding space is taken off."""
+
+    def __init__(self, *, longest: int, shortest: int = 0, **kwargs: Any) -> None:
+        super().__init__(validate=validate.Length(min=shortest or None, max=longest), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs).strip()
+        if _CONTROL.search(text):
+            raise ValidationError("Must not contain control characters.")
+        return text
+
+
+class TimeZone(fields.String):
+    """The name of an IANA time zone, such as Europe/Berlin."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        name = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValidationError("Must be an IANA time zone such as Europe/Berlin.") from None
+        return name
+
+
+class Words(fields.Field[tuple[str, ...]]):
+    """A comma-separated list of known words, for queries such as `status=pending,confirmed`."""
+
+    def __init__(self, known: tuple[str, ...], **kwargs: Any) -> None:
+        self.known = known
+        super().__init__(**kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> tuple[str, ...]:
+        words = tuple(str(value).split(","))
+        if not set(words) <= set(self.known):
+            raise ValidationError(f"Must be one or several of: {', '.join(self.known)}.")
+        return words

@@ -1,0 +1,200 @@
+"""Between HTTP and the services: parsing bodies and queries, answering, idempotency, preconditions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+import orjson
+from flask import Response, current_app, g, request
+from marshmallow import Schema, ValidationError
+
+from bookings import idempotency
+from bookings.answer import Answer
+from bookings.auth import Caller
+from bookings.db import Database, Tx
+from bookings.errors import BadRequest, DomainError, Invalid
+
+JSON = "application/json"
+BODY_LIMIT = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What a route takes and gives; the OpenAPI document is generated from it."""
+
+    body: type[Schema] | None
+    query: type[Schema] | None
+    answers: dict[int, Any]
+    problems: tuple[type[DomainError], ...]
+    conditional: bool
+
+
+def endpoint(
+    *,
+    answers: dict[int, Any],
+    body: type[Schema] | None = None,
+    query: type[Schema] | None = None,
+    problems: Iterable[type[DomainError]] = (),
+    conditional: bool = False,
+) -> Callable[[Callable[..., Answer]], Callable[..., Response]]:
+    """Give a view its contract: `body` and `query` are validated and passed on under these names.
+
+    `answers` maps each successful status to its schema (None: no content); `problems` names the errors it may raise
+    beyond those every route shares; `conditional` says that it honours If-Match. Raises Invalid naming every wrong
+    field.
+    """
+    load_body = body() if body else None
+    load_query = query() if query else None
+
+    def decorate(view: Callable[..., Answer]) -> Callable[..., Response]:
+        @wraps(view)
+        def call(**kwargs: Any) -> Response:
+            if load_query is not None:
+                kwargs["query"] = load(load_query, _single_values())
+            if load_body is not None:
+                kwargs["body"] = load(load_body, read_json())
+            return respond(view(**kwargs))
+
+        call.contract = Contract(body, query, answers, tuple(problems), conditional)  # type: ignore[attr-defined]
+        return call
+
+    return decorate
+
+
+def respond(answer: Answer) -> Response:
+    """The HTTP response of an answer."""
+    return Response(answer.body, answer.status, answer.headers, content_type=JSON if answer.body else None)
+
+
+def dump(value: Any) -> bytes:
+    """Serialise what is not JSON yet."""
+    return orjson.dumps(value)
+
+
+def load(schema: Schema, data: Any) -> dict[str, Any]:
+    """Validate input against a schema. Raises Invalid with one entry a wrong field, nested names joined by dots."""
+    try:
+        loaded: dict[str, Any] = schema.load(data)
+        return loaded
+    except ValidationError as error:
+        raise Invalid(list(flatten(error.normalized_messages()))) from None
+
+
+def flatten(messages: Any, path: str = "") -> Iterable[tuple[str, str]]:
+    """The (field, message) pairs of marshmallow's nested error messages."""
+    if isinstance(messages, dict):
+        for name, nested in messages.items():
+            own = "" if name == "_schema" else str(name)
+            yield from flatten(nested, ".".join(part for part in (path, own) if part))
+    else:
+        for message in messages if isinstance(messages, list) else [messages]:
+            yield path or "body", str(message)
+
+
+def read_json() -> dict[str, Any]:
+    """The body as a JSON object; an absent body is an empty one. Raises BadRequest, or 413 and 415 as HTTP errors."""
+    raw = request.get_data(cache=True)
+    if not raw:
+        return {}
+    if not request.is_json:
+        raise BadRequest("Send the body as application/json.")
+    return parse_object(raw)
+
+
+def parse_object(raw: bytes | str) -> dict[str, Any]:
+    """Parse a JSON object. Raises BadRequest."""
+    try:
+        parsed = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(f"This is not JSON: {error}.") from None
+    if not isinstance(parsed, dict):
+        raise BadRequest("Send a JSON object.")
+    return parsed
+
+
+def _single_values() -> dict[str, str]:
+    values = request.args.to_dict(flat=False)
+    doubled = [name for name, given in values.items() if len(given) > 1]
+    if doubled:
+        raise Invalid([(name, "Give it once; separate several values by commas.") for name in doubled])
+    return {name: given[0] for name, given in values.items()}
+
+
+def database() -> Database:
+    """The app's database."""
+    found: Database = current_app.extensions["database"]
+    return found
+
+
+def caller() -> Caller:
+    """Who makes this request, for the commands."""
+    return Caller(g.actor, g.request_id)
+
+
+def idempotency_key() -> idempotency.Key | None:
+    """The key of this request with the fingerprint of what it asks. Raises Invalid."""
+    text = request.headers.get("Idempotency-Key")
+    if text is None or request.method != "POST":
+        return None
+    return idempotency.Key.of(g.actor.id, text, request.method, request.path, request.get_data(cache=True))
+
+
+def run(work: Callable[[Tx], Answer]) -> Answer:
+    """Run a command in one transaction; under an Idempotency-Key its answer is stored with its effect, or replayed."""
+    key = idempotency_key()
+    if key is None:
+        return database().run(work)
+    return replayable(key, lambda: database().run(lambda tx: idempotency.store(tx, key, work(tx))))
+
+
+def replayable(key: idempotency.Key | None, command: Callable[[], Answer]) -> Answer:
+    """Run a command that stores its own answer; when it is refused because it was done before, answer as then."""
+    try:
+        return command()
+    except DomainError:
+        stored = idempotency.find(database(), key) if key else None
+        if stored is None:
+            raise
+        return stored
+
+
+def expected_versions() -> tuple[int, ...] | None:
+    """The versions named in If-Match; None when the caller does not care (no header, or `*`).
+
+    A tag that is not one of ours matches nothing (RFC 9110, section 13.1.1), so it becomes version 0.
+    """
+    header = request.headers.get("If-Match")
+    if header is None or header.strip() == "*":
+        return None
+    return tuple(_version(tag.strip()) for tag in header.split(","))
+
+
+def _version(tag: str) -> int:
+    digits = tag[1:-1] if len(tag) > 2 and tag[0] == tag[-1] == '"' else ""
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else 0
+
+
+def versioned(body: str | bytes, version: int, status: int = 200, *, location: str | None = None) -> Answer:
+    """An answer that carries its version as a strong ETag."""
+    headers = {"ETag": f'"{version}"'}
+    if location:
+        headers["Location"] = location
+    return Answer(body, status, headers)
+
+
+def not_modified(version: int) -> bool:
+    """Whether the client already has this version (If-None-Match; RFC 9110, section 13.1.2)."""
+    header = request.environ.get("HTTP_IF_NONE_MATCH")
+    return header is not None and f'"{version}"' in [tag.strip().removeprefix("W/") for tag in header.split(",")]
+
+
+def uuid_or_none(text: str | None) -> UUID | None:
+    """Parse an identifier that came from outside a route; None when it is not one."""
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,114 @@
+"""The one place where an error becomes HTTP: problem documents (RFC 9457), the same shape everywhere."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import orjson
+from flask import Blueprint, Flask, Response, g
+from werkzeug.exceptions import HTTPException
+
+from bookings import errors
+from bookings.errors import DomainError
+
+log = logging.getLogger(__name__)
+MEDIA_TYPE = "application/problem+json"
+
+_STATUS: dict[type[DomainError], int] = {
+    errors.BadRequest: 400,
+    errors.Unauthorized: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.PreconditionFailed: 412,
+    errors.TooManyRequests: 429,
+    errors.Unavailable: 503,
+    errors.DomainError: 422,
+}
+_HTTP_CODES = {400: "bad-request", 404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}
+
+blueprint = Blueprint("problems", __name__, url_prefix="/problems")
+
+
+def status_of(error: DomainError) -> int:
+    """The HTTP status of an error: that of the nearest of its kinds."""
+    return next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
+
+
+def document(error: DomainError) -> dict[str, Any]:
+    """The problem document of an error, without what only HTTP knows."""
+    return {
+        "type": f"/problems/{error.code}",
+        "title": error.title(),
+        "status": status_of(error),
+        "detail": error.detail,
+        "code": error.code,
+        **error.extra,
+    }
+
+
+def register(app: Flask) -> None:
+    """Answer every error of the app with a problem document."""
+    app.register_error_handler(DomainError, _domain_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _answer(body: dict[str, Any]) -> Response:
+    body["requestId"] = g.get("request_id")
+    return Response(orjson.dumps(body), status=body["status"], mimetype=MEDIA_TYPE)
+
+
+def _domain_error(error: DomainError) -> Response:
+    answer = _answer(document(error))
+    if isinstance(error, errors.PreconditionFailed):
+        answer.headers["ETag"] = f'"{error.version}"'
+    if isinstance(error, errors.Unauthorized):
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, errors.TooManyRequests):
+        answer.headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, errors.Unavailable):
+        answer.headers["Retry-After"] = "1"
+    return answer
+
+
+def _http_error(error: HTTPException) -> Response:
+    status = error.code or 500
+    code = _HTTP_CODES.get(status, error.name.lower().replace(" ", "-"))
+    answer = _answer(
+        {
+            "type": f"/problems/{code}",
+            "title": error.name,
+            "status": status,
+            "detail": error.description or error.name,
+            "code": code,
+        }
+    )
+    for name, value in error.get_headers():
+        if name.lower() in ("allow", "retry-after"):
+            answer.headers[name] = value
+    return answer
+
+
+def _unexpected(error: Exception) -> Response:
+    log.exception("unexpected error", exc_info=error)
+    return _answer(
+        {
+            "type": "/problems/internal",
+            "title": "The service made a mistake",
+            "status": 500,
+            "detail": "The operators can find it in the log under this requestId.",
+            "code": "internal",
+        }
+    )
+
+
+@blueprint.get("/<code>")
+def explain(code: str) -> Response:
+    """What a problem type means, in plain text."""
+    kind = DomainError.by_code.get(code)
+    if kind is None:
+        raise errors.NotFound
+    lines = [line.strip() for line in (kind.__doc__ or "").strip().splitlines()]
+    return Response("\n".join([f"{code} (HTTP {status_of(kind.__new__(kind))})", "", *lines, ""]), mimetype="text/plain")

@@ -1,0 +1,82 @@
+"""The loader of named SQL: `sql/queries/<domain>.sql` becomes an object with one attribute a query.
+
+A file is a series of blocks. Each starts with `-- name: <name>` (a query) or `-- fragment: <name>` (text that the
+queries after it include as `{name}`), followed by at least one comment line that says why it is there.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import LiteralString, cast
+
+DIRECTORY = Path(__file__).resolve().parent.parent / "sql" / "queries"
+_HEADER = re.compile(r"^-- (name|fragment): ([a-z][a-z0-9_]*)$")
+
+
+class QueryFileError(Exception):
+    """A file of queries breaks the rules above; start-up stops here instead of at the first request."""
+
+
+class Queries:
+    """The queries of one domain, as attributes. Each begins with a comment that names it in logs and statistics."""
+
+    def __init__(self, domain: str, texts: dict[str, str]) -> None:
+        self.domain = domain
+        self.texts = texts
+
+    def __getattr__(self, name: str) -> LiteralString:
+        try:
+            return cast(LiteralString, self.texts[name])
+        except KeyError:
+            raise AttributeError(f"sql/queries/{self.domain}.sql has no query {name!r}") from None
+
+
+def load(domain: str, directory: Path = DIRECTORY) -> Queries:
+    """Read the queries of one domain. Raises QueryFileError when a block is nameless, doubled, empty or unexplained."""
+    path = directory / f"{domain}.sql"
+    texts: dict[str, str] = {}
+    fragments: dict[str, str] = {}
+    for kind, name, body in _blocks(path):
+        if name in texts or name in fragments:
+            raise QueryFileError(f"{path.name}: {name} is defined twice")
+        text = _include(body, fragments, path, name)
+        if kind == "fragment":
+            fragments[name] = text
+        else:
+            texts[name] = f"/* {domain}.{name} */ {text}"
+    return Queries(domain, texts)
+
+
+def _blocks(path: Path) -> list[tuple[str, str, str]]:
+    blocks: list[tuple[str, str, list[str]]] = []
+    for line in path.read_text().splitlines():
+        header = _HEADER.match(line)
+        if header:
+            blocks.append((header[1], header[2], []))
+        elif line.startswith(("-- name", "-- fragment", "--name")):
+            raise QueryFileError(f"{path.name}: cannot read the header {line!r}")
+        elif blocks:
+            blocks[-1][2].append(line)
+        elif line.strip() and not line.startswith("--"):
+            raise QueryFileError(f"{path.name}: {line!r} stands before the first name")
+    return [(kind, name, _body(lines, path, name)) for kind, name, lines in blocks]
+
+
+def _body(lines: list[str], path: Path, name: str) -> str:
+    if not lines or not lines[0].startswith("-- "):
+        raise QueryFileError(f"{path.name}: {name} needs a comment line that says why it is there")
+    statement = "\n".join(line for line in lines if not line.lstrip().startswith("--")).strip().rstrip(";")
+    if not statement:
+        raise QueryFileError(f"{path.name}: {name} is empty")
+    return statement
+
+
+def _include(body: str, fragments: dict[str, str], path: Path, name: str) -> str:
+    def text_of(match: re.Match[str]) -> str:
+        try:
+            return fragments[match[1]]
+        except KeyError:
+            raise QueryFileError(f"{path.name}: {name} includes the unknown fragment {match[1]}") from None
+
+    return re.sub(r"\{([a-z][a-z0-9_]*)\}", text_of, body)

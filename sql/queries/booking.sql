@@ -1,0 +1,276 @@
+-- Bookings: the agreement, its claims, its history. Only bookings/booking/ uses these.
+
+-- fragment: document
+-- The JSON of a booking `b`, defined here once for REST, events, webhooks and sockets. Instants are UTC with Z.
+(SELECT row_to_json(d) FROM (SELECT
+    b.id,
+    b.user_id AS "userId",
+    b.provider_id AS "providerId",
+    b.workspace_id AS "workspaceId",
+    b.resource_ids AS "resourceIds",
+    btrim(to_json(b.start_at AT TIME ZONE 'UTC')::text, '"') || 'Z' AS "startAt",
+    btrim(to_json(b.end_at AT TIME ZONE 'UTC')::text, '"') || 'Z' AS "endAt",
+    b.units,
+    b.status,
+    b.status_reason AS "statusReason",
+    b.title,
+    b.description,
+    b.location,
+    b.notes,
+    b.version,
+    b.created_by AS "createdBy",
+    btrim(to_json(b.created_at AT TIME ZONE 'UTC')::text, '"') || 'Z' AS "createdAt",
+    btrim(to_json(b.updated_at AT TIME ZONE 'UTC')::text, '"') || 'Z' AS "updatedAt"
+) AS d)
+
+-- fragment: visible
+-- Whether the actor may see booking `b`: an admin all, a customer their own, a provider what claims a resource of theirs.
+(%(is_admin)s OR b.user_id = %(actor_id)s OR EXISTS (
+    SELECT FROM resources WHERE id = ANY (b.resource_ids) AND owner_id = %(actor_id)s))
+
+-- name: create
+-- One statement, one round trip: claim, book, write history, reminders, event and replayable answer, or none of it.
+-- The constraint decides races: ON CONFLICT DO NOTHING because plain inserts deadlock each other under an exclusion
+-- constraint. Claims are taken in the order of ids for the same reason. When only some could be claimed, no booking is
+-- written and the foreign key of the others undoes the statement.
+WITH asked AS (
+    SELECT id, kind, owner_id, exclusive, capacity, auto_confirm
+      FROM resources WHERE id = ANY (%(resource_ids)s::uuid[]) AND active
+), verdict AS (
+    SELECT bool_and(auto_confirm) AS auto_confirm,
+           coalesce(%(provider_id)s::uuid, min(id::text) FILTER (WHERE kind = 'provider')::uuid) AS provider_id,
+           coalesce(%(workspace_id)s::uuid, min(id::text) FILTER (WHERE kind = 'workspace')::uuid) AS workspace_id
+      FROM asked
+    HAVING count(*) = cardinality(%(resource_ids)s::uuid[])
+       AND bool_and(capacity >= %(units)s)
+       AND bool_and((id IS DISTINCT FROM %(provider_id)s::uuid OR kind = 'provider')
+                AND (id IS DISTINCT FROM %(workspace_id)s::uuid OR kind = 'workspace'))
+       AND (%(is_admin)s OR %(user_id)s = %(actor_id)s
+            OR (bool_or(owner_id = %(actor_id)s) AND bool_and(owner_id IS NULL OR owner_id = %(actor_id)s)))
+       AND EXISTS (SELECT FROM users WHERE id = %(user_id)s AND disabled_at IS NULL)
+), claimed AS (
+    INSERT INTO allocations (resource_id, exclusive, during, units, booking_id, start_at)
+    SELECT asked.id, exclusive, tstzrange(%(start_at)s, %(end_at)s), %(units)s, %(id)s, %(start_at)s
+      FROM asked, verdict ORDER BY asked.id
+    ON CONFLICT ON CONSTRAINT allocations_no_overlap DO NOTHING
+    RETURNING resource_id
+), booked AS (
+    INSERT INTO bookings (id, user_id, resource_ids, provider_id, workspace_id, start_at, end_at, units, status,
+                          title, description, location, notes, created_by, created_at, updated_at)
+    SELECT %(id)s, %(user_id)s, %(resource_ids)s::uuid[], provider_id, workspace_id, %(start_at)s, %(end_at)s, %(units)s,
+           CASE WHEN auto_confirm THEN 'confirmed' ELSE 'pending' END,
+           %(title)s, %(description)s, %(location)s, %(notes)s, %(actor_id)s, %(now)s, %(now)s
+      FROM verdict
+     WHERE (SELECT count(*) FROM claimed) = cardinality(%(resource_ids)s::uuid[])
+    RETURNING *
+), answer AS (
+    SELECT b.version, b.status, {document} AS document FROM booked AS b
+), history AS (
+    INSERT INTO booking_history (booking_id, version, action, status, start_at, end_at, actor_id, request_id, at)
+    SELECT %(id)s, version, 'create', status, %(start_at)s, %(end_at)s, %(actor_id)s, %(request_id)s, %(now)s FROM answer
+), reminding AS (
+    INSERT INTO reminders (booking_id, booking_version, recipient_id, lead, due_at)
+    SELECT %(id)s, version, %(user_id)s, lead, %(start_at)s - lead
+      FROM answer, unnest(%(leads)s::interval[]) AS lead WHERE %(start_at)s - lead > now()
+), told AS (
+    INSERT INTO outbox (type, booking_id, topics, data, actor_id, request_id, occurred_at)
+    SELECT 'booking.created', %(id)s, %(topics)s::text[], document, %(actor_id)s, %(request_id)s, %(now)s FROM answer
+), kept AS (
+    INSERT INTO idempotency_keys (actor_id, key, fingerprint, status, headers, body)
+    SELECT %(actor_id)s, %(key)s, %(fingerprint)s, 201,
+           json_build_object('ETag', '"1"', 'Location', '/bookings/' || %(id)s::uuid), document
+      FROM answer WHERE %(key)s::text IS NOT NULL
+)
+SELECT document::text, version FROM answer
+
+-- name: explain_refusal
+-- Why `create` wrote nothing: what it knows of each resource and of the customer, to name the wrong field. A booking
+-- with this very id means that the first try was committed and only its answer was lost.
+SELECT
+    (SELECT {document}::text FROM bookings AS b WHERE id = %(id)s) AS done,
+    EXISTS (SELECT FROM users WHERE id = %(user_id)s AND disabled_at IS NULL) AS user_known,
+    coalesce((SELECT json_agg(json_build_object(
+        'id', id, 'kind', kind, 'active', active, 'capacity', capacity, 'ownerId', owner_id))
+       FROM resources WHERE id = ANY (%(resource_ids)s::uuid[])), '[]') AS resources
+
+-- name: next_free
+-- The next three starts at which all the resources have room for as long: right after some claim of theirs ends.
+-- Bounded in time and in candidates, because it runs for every refused request.
+SELECT start_at FROM (
+    SELECT DISTINCT upper(during) AS start_at FROM allocations
+     WHERE resource_id = ANY (%(resource_ids)s::uuid[]) AND released_at IS NULL
+       AND during && tstzrange(%(start_at)s, %(start_at)s + interval '14 days')
+     ORDER BY start_at LIMIT 100
+) AS candidates
+WHERE NOT EXISTS (
+    SELECT FROM resources AS r
+     WHERE r.id = ANY (%(resource_ids)s::uuid[]) AND CASE WHEN r.exclusive
+        THEN EXISTS (SELECT FROM allocations AS a
+            WHERE a.resource_id = r.id AND a.exclusive AND a.released_at IS NULL
+              AND a.during && tstzrange(start_at, start_at + %(length)s))
+        ELSE peak_claimed(r.id, tstzrange(start_at, start_at + %(length)s)) + %(units)s > r.capacity END)
+ORDER BY start_at LIMIT 3
+
+-- name: get
+-- One booking for someone entitled to it.
+SELECT {document}::text, b.version FROM bookings AS b WHERE b.id = %(id)s AND {visible}
+
+-- fragment: chosen
+-- The filters every list takes. Their defaults let everything pass, so that one plan serves all.
+b.status = ANY (%(statuses)s::text[])
+   AND (%(user_id)s::uuid IS NULL OR b.user_id = %(user_id)s)
+   AND (%(resource_id)s::uuid IS NULL OR %(resource_id)s = ANY (b.resource_ids))
+
+-- fragment: period
+-- Bookings by their start: from inclusive, to exclusive.
+start_at >= %(from)s::timestamptz AND start_at < %(to)s::timestamptz
+
+-- fragment: shown
+-- A page as one row: the documents, how many they are, and where the page ends.
+SELECT coalesce(string_agg({document}::text, ',' ORDER BY place), '') AS documents, count(*) AS shown,
+       (array_agg(b.start_at ORDER BY place DESC))[1] AS last_start, (array_agg(b.id ORDER BY place DESC))[1] AS last_id,
+
+-- fragment: after
+-- A page in ascending order goes on behind the cursor.
+(start_at, id) > (%(after_start)s::timestamptz, %(after_id)s::uuid)
+
+-- fragment: before
+-- A page in descending order goes on in front of the cursor.
+(start_at, id) < (%(after_start)s::timestamptz, %(after_id)s::uuid)
+
+-- fragment: total_of_user
+-- How many bookings a customer has, counted no further than the bound.
+(SELECT count(*) FROM (SELECT FROM bookings AS b WHERE user_id = %(user_id)s AND {period} AND {chosen}
+   LIMIT %(total_bound)s) AS counted) AS total
+
+-- name: list_of_user_ascending
+-- A customer's bookings, earliest first.
+{shown} {total_of_user} FROM (
+    SELECT *, row_number() OVER (ORDER BY start_at, id) AS place FROM bookings AS b
+     WHERE user_id = %(user_id)s AND {period} AND {chosen} AND {after}
+     ORDER BY start_at, id LIMIT %(limit)s OFFSET %(offset)s) AS b
+
+-- name: list_of_user_descending
+-- A customer's bookings, latest first.
+{shown} {total_of_user} FROM (
+    SELECT *, row_number() OVER (ORDER BY start_at DESC, id DESC) AS place FROM bookings AS b
+     WHERE user_id = %(user_id)s AND {period} AND {chosen} AND {before}
+     ORDER BY start_at DESC, id DESC LIMIT %(limit)s OFFSET %(offset)s) AS b
+
+-- fragment: total_of_owner
+-- How many bookings claim a resource of this owner, counted no further than the bound.
+(SELECT count(*) FROM (SELECT DISTINCT b.id FROM resources AS r JOIN allocations AS a ON a.resource_id = r.id
+    JOIN bookings AS b ON b.id = a.booking_id
+   WHERE r.owner_id = %(owner_id)s AND a.{period} AND {chosen} LIMIT %(total_bound)s) AS counted) AS total
+
+-- name: list_of_owner_ascending
+-- A provider's calendar, earliest first: the first few of each of their resources, merged.
+{shown} {total_of_owner} FROM (
+    SELECT b.*, row_number() OVER (ORDER BY b.start_at, b.id) AS place FROM (
+        SELECT DISTINCT booking_id FROM resources AS r, LATERAL (
+            SELECT a.booking_id FROM allocations AS a JOIN bookings AS b ON b.id = a.booking_id
+             WHERE a.resource_id = r.id AND a.{period} AND {chosen}
+               AND (a.start_at, a.booking_id) > (%(after_start)s::timestamptz, %(after_id)s::uuid)
+             ORDER BY a.start_at, a.booking_id LIMIT %(limit)s::bigint + %(offset)s) AS claims
+         WHERE r.owner_id = %(owner_id)s) AS first_few
+    JOIN bookings AS b ON b.id = booking_id
+    ORDER BY b.start_at, b.id LIMIT %(limit)s OFFSET %(offset)s) AS b
+
+-- name: list_of_owner_descending
+-- A provider's calendar, latest first.
+{shown} {total_of_owner} FROM (
+    SELECT b.*, row_number() OVER (ORDER BY b.start_at DESC, b.id DESC) AS place FROM (
+        SELECT DISTINCT booking_id FROM resources AS r, LATERAL (
+            SELECT a.booking_id FROM allocations AS a JOIN bookings AS b ON b.id = a.booking_id
+             WHERE a.resource_id = r.id AND a.{period} AND {chosen}
+               AND (a.start_at, a.booking_id) < (%(after_start)s::timestamptz, %(after_id)s::uuid)
+             ORDER BY a.start_at DESC, a.booking_id DESC LIMIT %(limit)s::bigint + %(offset)s) AS claims
+         WHERE r.owner_id = %(owner_id)s) AS first_few
+    JOIN bookings AS b ON b.id = booking_id
+    ORDER BY b.start_at DESC, b.id DESC LIMIT %(limit)s OFFSET %(offset)s) AS b
+
+-- fragment: total_of_all
+-- How many bookings there are, counted no further than the bound.
+(SELECT count(*) FROM (SELECT FROM bookings AS b WHERE {period} AND {chosen} LIMIT %(total_bound)s) AS counted) AS total
+
+-- name: list_of_all_ascending
+-- Everybody's bookings, earliest first; for admins.
+{shown} {total_of_all} FROM (
+    SELECT *, row_number() OVER (ORDER BY start_at, id) AS place FROM bookings AS b
+     WHERE {period} AND {chosen} AND {after}
+     ORDER BY start_at, id LIMIT %(limit)s OFFSET %(offset)s) AS b
+
+-- name: list_of_all_descending
+-- Everybody's bookings, latest first; for admins.
+{shown} {total_of_all} FROM (
+    SELECT *, row_number() OVER (ORDER BY start_at DESC, id DESC) AS place FROM bookings AS b
+     WHERE {period} AND {chosen} AND {before}
+     ORDER BY start_at DESC, id DESC LIMIT %(limit)s OFFSET %(offset)s) AS b
+
+-- name: lock
+-- A booking about to change, locked until the command commits so that its events keep their order. `is_staff`: the
+-- actor is an admin or owns something it claims.
+SELECT b.id, b.user_id, b.resource_ids, b.start_at, b.end_at, b.units, b.status, b.version,
+       b.title, b.description, b.location, b.notes, b.status_reason, {document} AS document,
+       %(is_admin)s OR EXISTS (
+           SELECT FROM resources WHERE id = ANY (b.resource_ids) AND owner_id = %(actor_id)s) AS is_staff
+  FROM bookings AS b WHERE b.id = %(id)s AND {visible} FOR NO KEY UPDATE OF b
+
+-- name: change
+-- Write the next version of a booking, its history row and its event. Compare-and-set: no row when it has moved on.
+WITH changed AS (
+    UPDATE bookings SET
+        title = %(title)s, description = %(description)s, location = %(location)s, notes = %(notes)s,
+        start_at = %(start_at)s, end_at = %(end_at)s, status = %(status)s, status_reason = %(status_reason)s,
+        version = version + 1, updated_at = %(now)s
+     WHERE id = %(id)s AND version = %(version)s AND status = %(from_status)s
+    RETURNING *
+), answer AS (
+    SELECT b.*, {document} AS document FROM changed AS b
+), history AS (
+    INSERT INTO booking_history (booking_id, version, action, status, start_at, end_at, reason, actor_id, request_id, at)
+    SELECT id, version, %(action)s, status, start_at, end_at, %(reason)s, %(actor_id)s, %(request_id)s, %(now)s FROM answer
+), told AS (
+    INSERT INTO outbox (type, booking_id, topics, data, actor_id, request_id, occurred_at)
+    SELECT %(event)s, id, %(topics)s::text[], document, %(actor_id)s, %(request_id)s, %(now)s FROM answer
+)
+SELECT document::text, version FROM answer
+
+-- name: lock_resources
+-- Moves of claims on one resource happen one after the other; two that cross would deadlock.
+SELECT id FROM resources WHERE id = ANY (%(resource_ids)s::uuid[]) ORDER BY id FOR NO KEY UPDATE
+
+-- name: drop_claims
+-- The first half of a move: the booking's claims leave their old place.
+DELETE FROM allocations WHERE booking_id = %(id)s
+
+-- name: take_claims
+-- The second half: they take the new one, unless somebody is there.
+INSERT INTO allocations (resource_id, exclusive, during, units, booking_id, start_at)
+SELECT r.id, exclusive, tstzrange(%(start_at)s, %(end_at)s), %(units)s, %(id)s, %(start_at)s
+  FROM resources AS r WHERE r.id = ANY (%(resource_ids)s::uuid[]) ORDER BY r.id
+ON CONFLICT ON CONSTRAINT allocations_no_overlap DO NOTHING
+
+-- name: release_claims
+-- A cancelled or declined booking frees its time at once.
+UPDATE allocations SET released_at = now() WHERE booking_id = %(id)s AND released_at IS NULL
+
+-- name: drop_reminders
+-- What was to be announced of an older version is not true any more.
+DELETE FROM reminders WHERE booking_id = %(id)s AND sent_at IS NULL
+
+-- name: plan_reminders
+-- One row for each lead that still lies ahead.
+INSERT INTO reminders (booking_id, booking_version, recipient_id, lead, due_at)
+SELECT %(id)s, %(version)s, %(user_id)s, lead, %(start_at)s - lead
+  FROM unnest(%(leads)s::interval[]) AS lead WHERE %(start_at)s - lead > now()
+
+-- name: carry_reminders
+-- The booking changed but not its time: what was not sent yet speaks of the new version.
+UPDATE reminders SET booking_version = %(version)s, leased_until = NULL WHERE booking_id = %(id)s AND sent_at IS NULL
+
+-- name: history
+-- All versions of a booking, oldest first, for someone entitled to it.
+SELECT h.version, h.action, h.status, h.start_at, h.end_at, h.reason, h.actor_id, h.request_id, h.at
+  FROM booking_history AS h JOIN bookings AS b ON b.id = h.booking_id
+ WHERE b.id = %(id)s AND {visible} ORDER BY h.version
