@@ -1,0 +1,47 @@
+"""Bookings: takes bookings for people's time, rooms and equipment, and keeps three promises.
+
+No double booking; nothing acknowledged is lost; everyone hears of it in order. docs/architecture.md says how.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Blueprint, Flask
+
+from bookings.config import Settings
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The web application, for gunicorn and for tests. Raises ConfigurationError for a missing or wrong setting."""
+    from bookings import problems, requests
+    from bookings.auth import Tokens
+    from bookings.db import Database
+    from bookings.http import BODY_LIMIT
+    from bookings.redis_client import connect
+
+    settings = settings or Settings.from_env()
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
+    app.extensions["settings"] = settings
+    app.extensions["database"] = Database(settings)
+    app.extensions["redis"] = connect(settings)
+    app.extensions["tokens"] = Tokens(settings)
+    requests.register(app)
+    problems.register(app)
+    for blueprint, guard in routes():
+        app.register_blueprint(blueprint)
+        app.before_request_funcs.setdefault(blueprint.name, []).append(guard)
+    return app
+
+
+def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
+    """Every blueprint with the guard that stands before all its routes."""
+    from bookings import problems
+    from bookings.auth import public, signed_in
+    from bookings.booking.routes import blueprint as booking
+
+    return [
+        (problems.blueprint, public),
+        (booking, signed_in),
+    ]

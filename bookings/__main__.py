@@ -1,0 +1,37 @@
+"""`python -m bookings …`: the processes beside gunicorn, and small tools for development."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from bookings.config import ConfigurationError, Settings
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one subcommand; an operator's mistake becomes one sentence and exit code 1."""
+    parser = argparse.ArgumentParser(prog="python -m bookings", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("worker", help="deliver reminders and run jobs (a Huey consumer)")
+    commands.add_parser("relay", help="publish events in order; several may run, one is active")
+    token = commands.add_parser("token", help="print an access token for a user, for development")
+    token.add_argument("user", help="e-mail address or id")
+    options = parser.parse_args(arguments)
+    try:
+        settings = Settings.from_env()
+        if options.command == "worker":
+            from bookings.worker import run
+        elif options.command == "relay":
+            from bookings.event.relay import run
+        else:
+            from bookings.account.commands import print_token
+
+            return print_token(settings, options.user)
+        return run(settings)
+    except ConfigurationError as error:
+        print(f"bookings: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

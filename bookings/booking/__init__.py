@@ -1,0 +1,6 @@
+"""Bookings: the agreement to use somebody's time, a room or equipment.
+
+Owns the tables bookings, booking_transitions, booking_history, allocations, and the rows of reminders.
+Events: booking.created, .updated, .rescheduled, .confirmed, .declined, .cancelled, .checked-in, .completed, .no-show.
+States: docs/state-machine.md.
+"""

@@ -1,0 +1,60 @@
+"""What can go wrong with a booking."""
+
+from __future__ import annotations
+
+from bookings.errors import Conflict, Forbidden
+
+
+class SlotTaken(Conflict):
+    """That time is already taken.
+
+    One of the resources has no room for part of it. `nextFree` names the next starts at which all of them have room
+    for as long; none within 14 days leaves it empty.
+    """
+
+    code = "slot-taken"
+    constraints = ("allocations_no_overlap", "allocations_within_capacity", "allocations_booking_known")
+
+
+class ResourceChanged(Conflict):
+    """The resource changed while it was being booked; try again."""
+
+    code = "resource-changed"
+    constraints = ("allocations_resource_known", "allocations_exclusive_single")
+
+
+class TransitionRefused(Conflict):
+    """The booking cannot go there from where it stands.
+
+    `status` is the present status, `allowed` lists the actions that are possible for you now.
+    """
+
+    code = "transition-refused"
+    constraints = ("bookings_transition_allowed",)
+
+
+class BookingClosed(Conflict):
+    """A booking that is over, cancelled or declined cannot be changed."""
+
+    code = "booking-closed"
+
+
+class TooEarly(Conflict):
+    """It is too early for this; `opensAt` says when it becomes possible.
+
+    An admin may do it sooner with `"override": true` and a `reason`.
+    """
+
+    code = "too-early"
+
+
+class NotForYou(Forbidden):
+    """You may book for yourself, or as a provider for your own calendar."""
+
+    code = "not-for-you"
+
+
+class StaffOnly(Forbidden):
+    """Only whoever provides the booked resource, or an admin, may do this."""
+
+    code = "staff-only"

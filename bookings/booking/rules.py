@@ -1,0 +1,73 @@
+"""The rules of bookings that need a clock or a policy. Pure functions; the database holds what a race could break."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+STATUSES = ("pending", "confirmed", "checked_in", "completed", "no_show", "cancelled", "declined")
+#: a booking in one of these still claims its time and is worth reminding of
+ACTIVE = ("pending", "confirmed", "checked_in")
+MOVABLE = ("pending", "confirmed")
+RELEASED = ("cancelled", "declined")
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One move in the state machine, as docs/state-machine.md draws it."""
+
+    name: str
+    sources: tuple[str, ...]
+    target: str
+    event: str
+    staff_only: bool = True
+    #: how long before (negative: after) the start it becomes possible; None: any time
+    needs_start: bool = False
+
+
+ACTIONS = {
+    action.name: action
+    for action in (
+        Action("confirm", ("pending",), "confirmed", "booking.confirmed"),
+        Action("decline", ("pending",), "declined", "booking.declined"),
+        Action("cancel", ("pending", "confirmed"), "cancelled", "booking.cancelled", staff_only=False),
+        Action("check-in", ("confirmed",), "checked_in", "booking.checked-in", needs_start=True),
+        Action("complete", ("confirmed", "checked_in", "no_show"), "completed", "booking.completed", needs_start=True),
+        Action("no-show", ("confirmed", "completed"), "no_show", "booking.no-show", needs_start=True),
+    )
+}
+BY_TARGET = {action.target: action for action in ACTIONS.values()}
+
+
+def allowed_actions(status: str, *, is_staff: bool) -> list[str]:
+    """The names of the actions possible from a status for staff or for the customer."""
+    return [a.name for a in ACTIONS.values() if status in a.sources and (is_staff or not a.staff_only)]
+
+
+def opens_at(action: Action, start_at: datetime, check_in_opens: timedelta) -> datetime | None:
+    """When an action becomes possible: check-in a while before the start, completion and no-show at the start."""
+    if not action.needs_start:
+        return None
+    return start_at - check_in_opens if action.name == "check-in" else start_at
+
+
+def time_errors(
+    start_at: datetime, end_at: datetime, *, now: datetime, longest: timedelta, ahead: timedelta
+) -> Iterable[tuple[str, str]]:
+    """What is wrong with a wished time, as (field, message) pairs; nothing when it can be booked."""
+    if start_at < now:
+        yield "startAt", "Is in the past."
+    elif start_at > now + ahead:
+        yield "startAt", f"Is more than {_length(ahead)} ahead."
+    if end_at <= start_at:
+        yield "endAt", "Must be after startAt."
+    elif end_at - start_at > longest:
+        yield "endAt", f"Makes the booking longer than {_length(longest)}."
+
+
+def _length(value: timedelta) -> str:
+    minutes = int(value.total_seconds() // 60)
+    if minutes % 1440 == 0:
+        return f"{minutes // 1440} days"
+    return f"{minutes // 60} hours" if minutes % 60 == 0 else f"{minutes} minutes"

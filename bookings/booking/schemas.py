@@ -1,0 +1,144 @@
+"""The shapes of bookings, in and out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from bookings.booking.rules import STATUSES
+from bookings.fields import Input, Instant, Text, Words
+
+LIMIT = 100
+#: offset paging ends here; the cursor goes on at constant cost
+DEEPEST = 10_000
+
+
+class NewBooking(Input):
+    """A wish: who, what, when. At least one of providerId, resourceId and workspaceId; all are claimed together."""
+
+    userId = fields.UUID(metadata={"description": "The customer; the caller when left out."})
+    providerId = fields.UUID(allow_none=True, metadata={"description": "A resource of kind provider."})
+    resourceId = fields.UUID(allow_none=True, metadata={"description": "A resource of any kind."})
+    workspaceId = fields.UUID(allow_none=True, metadata={"description": "A resource of kind workspace."})
+    startAt = Instant(required=True)
+    endAt = Instant(required=True, metadata={"description": "Exclusive: the next booking may start right then."})
+    units = fields.Integer(
+        load_default=1, strict=True, validate=validate.Range(1, 100_000), metadata={"description": "Units of each."}
+    )
+    title = Text(longest=200, load_default=None, allow_none=True)
+    description = Text(longest=4000, load_default=None, allow_none=True)
+    location = Text(longest=500, load_default=None, allow_none=True)
+    notes = Text(longest=4000, load_default=None, allow_none=True)
+
+    @validates_schema(skip_on_field_errors=False)
+    def _names_a_resource(self, data: dict[str, Any], **_: Any) -> None:
+        if not any(data.get(name) for name in ("providerId", "resourceId", "workspaceId")):
+            raise ValidationError("Give providerId, resourceId or workspaceId.", "providerId")
+
+
+class BookingChange(Input):
+    """What PATCH may change. A new startAt alone keeps the length."""
+
+    startAt = Instant()
+    endAt = Instant()
+    title = Text(longest=200, allow_none=True)
+    description = Text(longest=4000, allow_none=True)
+    location = Text(longest=500, allow_none=True)
+    notes = Text(longest=4000, allow_none=True)
+
+
+class ActionBody(Input):
+    """Why; and, for admins, whether to act before the time has come."""
+
+    reason = Text(longest=500, load_default=None, allow_none=True)
+    override = fields.Boolean(
+        load_default=False,
+        truthy={True},
+        falsy={False},
+        metadata={"description": "Admins only, with a reason: ignore when the action opens."},
+    )
+
+
+class StatusChange(ActionBody):
+    """The same as the action that leads to the status."""
+
+    status = fields.String(required=True, validate=validate.OneOf([s for s in STATUSES if s != "pending"]))
+
+
+class ListQuery(Input):
+    """Which bookings. Defaults: everything the caller may see, earliest first."""
+
+    when = fields.String(
+        validate=validate.OneOf(("upcoming", "past")),
+        metadata={"description": "upcoming: starts now or later, earliest first. past: started before, latest first."},
+    )
+    userId = fields.UUID()
+    resourceId = fields.UUID()
+    status = Words(STATUSES, metadata={"description": "Comma-separated."})
+    from_ = Instant(data_key="from", metadata={"description": "Starts at or after."})
+    to = Instant(metadata={"description": "Starts before."})
+    sort = fields.String(validate=validate.OneOf(("startAt", "-startAt")))
+    page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=DEEPEST))
+    limit = fields.Integer(load_default=10, validate=validate.Range(1, LIMIT))
+    cursor = fields.String(validate=validate.Length(max=200), metadata={"description": "nextCursor of the last page."})
+    fields_ = fields.String(data_key="fields", validate=validate.Length(max=500))
+
+    @validates_schema
+    def _not_too_deep(self, data: dict[str, Any], **_: Any) -> None:
+        if data["page"] * data["limit"] > DEEPEST:
+            raise ValidationError(f"Ends after {DEEPEST} bookings; go on with cursor.", "page")
+
+
+class Booking(Schema):
+    """A booking, the same in answers, events and sockets. SQL writes it (sql/queries/booking.sql, `document`)."""
+
+    id = fields.UUID(required=True)
+    userId = fields.UUID(required=True)
+    providerId = fields.UUID(required=True, allow_none=True)
+    workspaceId = fields.UUID(required=True, allow_none=True)
+    resourceIds = fields.List(fields.UUID(), required=True)
+    startAt = Instant(required=True)
+    endAt = Instant(required=True)
+    units = fields.Integer(required=True, strict=True)
+    status = fields.String(required=True, validate=validate.OneOf(STATUSES))
+    statusReason = fields.String(required=True, allow_none=True)
+    title = fields.String(required=True, allow_none=True)
+    description = fields.String(required=True, allow_none=True)
+    location = fields.String(required=True, allow_none=True)
+    notes = fields.String(required=True, allow_none=True)
+    version = fields.Integer(required=True, strict=True)
+    createdBy = fields.UUID(required=True)
+    createdAt = Instant(required=True)
+    updatedAt = Instant(required=True)
+
+
+class BookingPage(Schema):
+    """One page of bookings. With `fields`, the items carry only those."""
+
+    items = fields.List(fields.Nested(Booking(partial=True)), required=True)
+    page = fields.Integer(required=True, allow_none=True, metadata={"description": "null when paging by cursor."})
+    limit = fields.Integer(required=True)
+    total = fields.Integer(required=True, metadata={"description": "Exact up to 1,000; see totalIsExact."})
+    totalIsExact = fields.Boolean(required=True)
+    nextCursor = fields.String(required=True, allow_none=True)
+
+
+class HistoryEntry(Schema):
+    """One version of a booking: what was done to it, by whom."""
+
+    version = fields.Integer(required=True)
+    action = fields.String(required=True)
+    status = fields.String(required=True)
+    startAt = Instant(required=True, attribute="start_at")
+    endAt = Instant(required=True, attribute="end_at")
+    reason = fields.String(required=True, allow_none=True)
+    actorId = fields.UUID(required=True, attribute="actor_id")
+    requestId = fields.String(required=True, allow_none=True, attribute="request_id")
+    at = Instant(required=True)
+
+
+class History(Schema):
+    """All versions of a booking, oldest first."""
+
+    items = fields.List(fields.Nested(HistoryEntry), required=True)
