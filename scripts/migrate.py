@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Bring the database's schema up to date, and look after the migration files. docs/migrations.md explains every message."""
+"""Bring the database's schema up to date and look after the migration files. docs/migrations.md tells more."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -13,8 +14,10 @@ sys.path.insert(0, str(ROOT))
 import psycopg  # noqa: E402
 
 from bookings.config import ConfigurationError, database_url  # noqa: E402
-from bookings.migrations import MigrationError, files, ledger, runner  # noqa: E402
+from bookings.migrations import MigrationError, dump, files, ledger, runner  # noqa: E402
 from bookings.migrations.connection import connect  # noqa: E402
+
+Command = Callable[[argparse.Namespace], None]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,9 +39,7 @@ def up(options: argparse.Namespace) -> None:
     if options.dry_run:
         return _say_plan(options)
     patience = runner.Patience(wait=options.wait, lock_timeout=options.lock_timeout)
-    version = runner.upgrade(
-        _url(options), directory=options.directory, to=options.to, patience=patience, report=_say
-    )
+    version = runner.upgrade(_url(options), directory=options.directory, to=options.to, patience=patience, report=_say)
     return _say(f"The database is at {version:04d}.")
 
 
@@ -52,6 +53,24 @@ def status(options: argparse.Namespace) -> None:
     for migration in migrations[len(rows) :]:
         _say(f"{migration.file_name:40} pending")
     ledger.pending(migrations, rows)
+
+
+def verify(options: argparse.Namespace) -> None:
+    """Check that the files, the database and sql/schema.sql agree."""
+    with connect(_url(options)) as connection:
+        dump.verify(connection, options.directory)
+    _say("Files, database and schema.sql agree.")
+
+
+def write_schema(options: argparse.Namespace) -> None:
+    """Write sql/schema.sql from the database, the same from every version of PostgreSQL."""
+    with connect(_url(options)) as connection:
+        text = dump.dump(connection, options.directory)
+    path = dump.schema_path(options.directory)
+    if options.dry_run:
+        return _say(text.rstrip())
+    path.write_text(text, encoding="utf-8")
+    return _say(f"Wrote {path}.")
 
 
 def new(options: argparse.Namespace) -> None:
@@ -84,36 +103,38 @@ def _refuse(sentence: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
     folder = argparse.ArgumentParser(add_help=False)
-    folder.add_argument(
-        "--directory", type=Path, default=files.DIRECTORY, help="folder of the migrations (default: sql/migrations)"
-    )
-    database = argparse.ArgumentParser(add_help=False)
-    database.add_argument("--database-url", metavar="URL", help="the database (default: DATABASE_URL)")
+    folder.add_argument("--directory", type=Path, default=files.DIRECTORY, help="migrations (default: sql/migrations)")
+    database = argparse.ArgumentParser(add_help=False, parents=[folder])
+    database.add_argument("--database-url", metavar="URL", help="which database (default: DATABASE_URL)")
     dry = argparse.ArgumentParser(add_help=False)
     dry.add_argument("--dry-run", action="store_true", help="say what would be done and do nothing")
 
-    command = commands.add_parser("up", parents=[database, folder, dry], help=up.__doc__, description=up.__doc__)
-    command.add_argument("--to", type=int, metavar="N", help="stop after migration N (default: the last)")
-    command.add_argument(
-        "--wait", type=float, metavar="SECONDS", default=60.0, help="for another runner to finish (default: %(default)g)"
-    )
-    command.add_argument(
-        "--lock-timeout", type=float, metavar="SECONDS", default=2.0,
-        help="for a table's lock, before a retry (default: %(default)g)",
-    )  # fmt: skip
-    command.set_defaults(run=up)
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    command = commands.add_parser("status", parents=[database, folder], help=status.__doc__, description=status.__doc__)
-    command.set_defaults(run=status)
+    def add(name: str, run: Command, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, parents=parents, help=run.__doc__, description=run.__doc__)
+        command.set_defaults(run=run)
+        return command
 
-    command = commands.add_parser("new", parents=[folder, dry], help=new.__doc__, description=new.__doc__)
-    command.add_argument("name", metavar="NAME", help="in lower_case, such as add_rooms")
-    command.set_defaults(run=new)
+    _add_up_options(add("up", up, database, dry))
+    add("status", status, database)
+    add("verify", verify, database)
+    add("new", new, folder, dry).add_argument("name", metavar="NAME", help="in lower_case, such as add_rooms")
+    add("dump", write_schema, database, dry)
     return parser
+
+
+def _add_up_options(command: argparse.ArgumentParser) -> None:
+    usual = runner.Patience()
+    command.add_argument("--to", type=int, metavar="N", help="stop after migration N (default: the last)")
+    for option, seconds, meaning in (
+        ("--wait", usual.wait, "for another runner to finish"),
+        ("--lock-timeout", usual.lock_timeout, "for the locks of one file, before it is tried again"),
+    ):
+        help_text = f"{meaning} (default: {seconds:g})"
+        command.add_argument(option, type=float, metavar="SECONDS", default=seconds, help=help_text)
 
 
 if __name__ == "__main__":

@@ -9,17 +9,18 @@ from bookings.migrations.errors import MigrationError
 
 Connection = psycopg.Connection[TupleRow]
 
-# A role may carry timeouts meant for requests. transaction_timeout exists from PostgreSQL 17 on, hence the look into pg_settings.
+# A role may carry timeouts meant for requests. Looked up, because PostgreSQL 17 added one to the list.
 _NO_TIMEOUTS = """
     SELECT set_config(name, '0', false) FROM pg_settings
-    WHERE name IN ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout')
+    WHERE name IN ('statement_timeout', 'transaction_timeout', 'idle_session_timeout',
+                   'idle_in_transaction_session_timeout')
 """
 # When this process is killed, its backend notices within two seconds instead of at the end of a long statement.
 _NOTICE_DEATH = "SET client_connection_check_interval = '2s'"
 
 
 def connect(url: str) -> Connection:
-    """Open an autocommit connection to `url` that no server-side timeout will end. Raises MigrationError when that fails."""
+    """Open an autocommit connection that no server-side timeout will end. Raises MigrationError when that fails."""
     try:
         connection = psycopg.connect(
             url, autocommit=True, connect_timeout=5, application_name="bookings-migrate", prepare_threshold=None

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class MigrationError(Exception):
-    """A refusal or failure, told in one sentence that ends with the remedy; the command line prints it and exits with 1."""
+    """A refusal or failure in one sentence that ends with the remedy; the command line prints it and exits with 1."""

@@ -4,21 +4,7 @@ from __future__ import annotations
 
 import psycopg
 
-from bookings.migrations import ledger
-from bookings.migrations.connection import Connection
-from bookings.migrations.errors import MigrationError
 from bookings.migrations.files import Migration
-
-
-def creating_ledger(connection: Connection) -> None:
-    """Make schema_migrations if it is missing. Raises MigrationError when the role may not create tables."""
-    try:
-        connection.execute(ledger.CREATE)
-    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidSchemaName) as error:
-        raise MigrationError(
-            f"Role {connection.info.user} may not create tables ({_reason(error)}): make it the owner with "
-            f"ALTER DATABASE {connection.info.dbname} OWNER TO {connection.info.user}."
-        ) from None
 
 
 def failed(migration: Migration, error: psycopg.Error) -> str:
@@ -44,7 +30,7 @@ def _left_behind(migration: Migration) -> str:
 def _remedy(migration: Migration, error: psycopg.Error) -> str:
     message = _reason(error)
     if isinstance(error, psycopg.errors.InsufficientPrivilege) and "extension" in message:
-        return "let a superuser run CREATE EXTENSION for it in this database once (or make this role the owner), and run again."
+        return "let a superuser run that CREATE EXTENSION in this database once, or own the database, and run again."
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return "run as the owner of the database, or grant the right that is missing."
     if "extension" in message and isinstance(error, psycopg.errors.FeatureNotSupported | psycopg.errors.UndefinedFile):

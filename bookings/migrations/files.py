@@ -41,7 +41,7 @@ class Migration:
 def load(directory: Path = DIRECTORY) -> list[Migration]:
     """Read every migration, in order.
 
-    Raises MigrationError for a missing folder, a badly named file, a gap, a duplicate, or a file that cannot run safely.
+    Raises MigrationError for a missing folder, a bad name, a gap, a duplicate, or a file that cannot run safely.
     """
     paths = _by_version(directory)
     return [_read(version, path) for version, path in paths.items()]
@@ -78,11 +78,11 @@ def _by_version(directory: Path) -> dict[int, Path]:
             continue
         match = _FILE_NAME.fullmatch(path.name)
         if match is None:
-            raise MigrationError(f"{path.name} is no migration's name: rename it to NNNN_lower_case.sql or move it away.")
+            raise MigrationError(f"{path.name} is badly named: rename it to NNNN_lower_case.sql or move it away.")
         version = int(match[1])
         if version in found:
             raise MigrationError(
-                f"{found[version].name} and {path.name} have the same number: renumber the one that is not released yet."
+                f"{found[version].name} and {path.name} have the same number: renumber the one not released yet."
             )
         if version != len(found) + 1:
             raise MigrationError(
@@ -95,7 +95,7 @@ def _by_version(directory: Path) -> dict[int, Path]:
 
 def _read(version: int, path: Path) -> Migration:
     try:
-        sql = path.read_text(encoding="utf-8")  # universal newlines: the checksum does not depend on the checkout's line ends
+        sql = path.read_text(encoding="utf-8")  # newlines become \n, so the checksum is the same in every checkout
     except UnicodeDecodeError:
         raise MigrationError(f"{path.name} is not UTF-8 text: save it as UTF-8.") from None
     try:
@@ -115,7 +115,7 @@ def _is_transactional(sql: str) -> bool:
         return False
     for line in (first, *rest):
         if _DIRECTIVE.fullmatch(line):
-            raise MigrationError(f"{line.strip()!r} is not understood: the only directive is {_NO_TRANSACTION!r}, as the first line.")
+            raise MigrationError(f"{line.strip()!r} is not understood: write {_NO_TRANSACTION!r} as the first line.")
     return True
 
 
@@ -124,13 +124,13 @@ def _check(statements: list[Statement], transactional: bool) -> None:
         raise MigrationError("the file holds no statement: write one or delete the file.")
     if not transactional and len(statements) != 1:
         raise MigrationError(
-            f"a no-transaction file holds exactly one statement but this one has {len(statements)}: split it into several files."
+            f"a no-transaction file holds exactly one statement but this one has {len(statements)}: "
+            "split it into several files."
         )
     for statement in statements:
         if _controls_transaction(statement):
-            raise MigrationError(
-                f"the statement {' '.join(statement[:2]).upper()} would end or nest the transaction the file runs in: remove it."
-            )
+            words = " ".join(statement[:2]).upper()
+            raise MigrationError(f"{words} would end or nest the transaction that the file runs in: remove it.")
 
 
 def _controls_transaction(statement: Statement) -> bool:

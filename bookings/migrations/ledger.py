@@ -9,10 +9,12 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row, tuple_row
 
+from bookings import queries
 from bookings.migrations.errors import MigrationError
 from bookings.migrations.files import Migration
 
-CREATE = """
+SQL = queries.load("migrations")
+_CREATE = """
     CREATE TABLE IF NOT EXISTS schema_migrations (
         version     integer PRIMARY KEY,
         name        text NOT NULL,
@@ -38,14 +40,24 @@ class Applied:
         return f"{self.version:04d}_{self.name}.sql"
 
 
+def create(connection: psycopg.Connection[Any]) -> None:
+    """Make schema_migrations if it is missing. Raises MigrationError when the role may not create tables."""
+    try:
+        connection.execute(_CREATE)
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidSchemaName) as error:
+        info = connection.info
+        raise MigrationError(
+            f"Role {info.user} may not create tables ({error.diag.message_primary}): "
+            f"make it the owner with ALTER DATABASE {info.dbname} OWNER TO {info.user}."
+        ) from None
+
+
 def applied(connection: psycopg.Connection[Any]) -> list[Applied]:
     """Every applied migration in order; none when the database was never migrated."""
     if not _exists(connection):
         return []
     with connection.cursor(row_factory=class_row(Applied)) as cursor:
-        return cursor.execute(
-            "SELECT version, name, checksum, applied_at, duration_ms FROM schema_migrations ORDER BY version"
-        ).fetchall()
+        return cursor.execute(SQL.applied).fetchall()
 
 
 def applied_version(connection: psycopg.Connection[Any]) -> int:
@@ -53,7 +65,7 @@ def applied_version(connection: psycopg.Connection[Any]) -> int:
     if not _exists(connection):
         return 0
     with connection.cursor(row_factory=tuple_row) as cursor:
-        row = cursor.execute("SELECT coalesce(max(version), 0) FROM schema_migrations").fetchone()
+        row = cursor.execute(SQL.version).fetchone()
     return int(row[0]) if row else 0
 
 
@@ -80,11 +92,12 @@ def pending(migrations: list[Migration], rows: list[Applied]) -> list[Migration]
 def _check_same(migration: Migration, row: Applied) -> None:
     if migration.name != row.name:
         raise MigrationError(
-            f"{row.file_name} was renamed to {migration.file_name} after it was applied: give the file its old name back."
+            f"{row.file_name} was renamed to {migration.file_name} after it was applied: give the file its name back."
         )
     if migration.checksum != row.checksum:
         raise MigrationError(
-            f"{migration.file_name} was edited after it was applied: restore the file and put the change into a new migration."
+            f"{migration.file_name} was edited after it was applied: "
+            "restore the file and put the change into a new migration."
         )
 
 

@@ -1,26 +1,21 @@
 """One runner at a time: an advisory lock that is polled, never waited for.
 
-A session waiting inside pg_advisory_lock() holds a snapshot, CREATE INDEX CONCURRENTLY in the lock's holder waits for every
-snapshot to go, and so the two wait for each other. Polling pg_try_advisory_lock() holds nothing between the tries.
+A session waiting inside pg_advisory_lock() holds a snapshot, and CREATE INDEX CONCURRENTLY in the lock's holder waits
+for every snapshot to go: the two would wait for each other. Polling pg_try_advisory_lock() holds nothing between tries.
 """
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from bookings.migrations.connection import Connection, connect
 from bookings.migrations.errors import MigrationError
+from bookings.migrations.ledger import SQL
 
 KEY = int.from_bytes(b"bookings")  # advisory locks are per database; any constant will do
 _POLL_SECONDS = 0.25
-_HOLDER = """
-    SELECT pid FROM pg_locks
-    WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND ((classid::bigint << 32) | objid::bigint) = %s
-      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
 
 
 @contextmanager
@@ -46,7 +41,7 @@ def _acquire(connection: Connection, wait: float, report: Callable[[str], None])
         if not told:
             report(f"Another migration is running{_holder(connection)}; waiting up to {wait:g} s for it.")
             told = True
-        time.sleep(_POLL_SECONDS * random.uniform(0.5, 1.5))
+        time.sleep(_POLL_SECONDS)
 
 
 def _try(connection: Connection) -> bool:
@@ -55,5 +50,5 @@ def _try(connection: Connection) -> bool:
 
 
 def _holder(connection: Connection) -> str:
-    row = connection.execute(_HOLDER, (KEY,)).fetchone()
+    row = connection.execute(SQL.lock_holder, {"key": KEY}).fetchone()
     return f" (server process {row[0]})" if row else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,10 +16,9 @@ from bookings.migrations.files import DIRECTORY, Migration, load
 
 Report = Callable[[str], None]
 
-_INSERT = "INSERT INTO schema_migrations (version, name, checksum, duration_ms) VALUES (%s, %s, %s, %s)"
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 8.0
-# CREATE INDEX CONCURRENTLY and its like wait for old transactions but block nobody meanwhile, and giving up leaves an invalid
-# index behind: they get a patience of their own.
+# CREATE INDEX CONCURRENTLY and its like wait for old transactions but block nobody meanwhile, and giving up leaves an
+# invalid index behind: they get a patience of their own.
 _NO_TRANSACTION_LOCK_TIMEOUT = "15min"
 
 
@@ -30,7 +28,7 @@ class _Rival(Exception):
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait. `lock_timeout` (seconds) is short because whoever wants the table queues behind a waiting migration."""
+    """How long to wait, in seconds. `lock_timeout` is short because everyone queues behind a migration that waits."""
 
     wait: float = 60.0
     lock_timeout: float = 2.0
@@ -42,7 +40,7 @@ def upgrade(
     *,
     directory: Path = DIRECTORY,
     to: int | None = None,
-    patience: Patience = Patience(),  # noqa: B008 (frozen)
+    patience: Patience = Patience(),
     report: Report = print,
 ) -> int:
     """Bring the database at `url` up to version `to` (default: the newest file) and return the version it is at.
@@ -54,7 +52,7 @@ def upgrade(
         if not plan(connection, migrations, to):  # the usual start of a copy: nothing to do, no lock to take
             return ledger.applied_version(connection)
         with lock.only_one(url, patience.wait, report):
-            explain.creating_ledger(connection)
+            ledger.create(connection)
             while todo := plan(connection, migrations, to):
                 _apply(connection, todo[0], patience, report)
         return ledger.applied_version(connection)
@@ -67,10 +65,10 @@ def plan(connection: Connection, migrations: list[Migration], to: int | None = N
     if to is None:
         return todo
     if to > len(migrations):
-        raise MigrationError(f"There is no migration {to:04d}, the last is {len(migrations):04d}: choose one that exists.")
+        raise MigrationError(f"There is no migration {to:04d}: choose one up to {len(migrations):04d}.")
     if to < len(rows):
         raise MigrationError(
-            f"The database is at {len(rows):04d} and migrations only go forward: write a new migration that undoes what you must."
+            f"The database is at {len(rows):04d} and never goes back: write a new migration that undoes what you must."
         )
     return [migration for migration in todo if migration.version <= to]
 
@@ -92,7 +90,7 @@ def _apply(connection: Connection, migration: Migration, patience: Patience, rep
             if attempt == patience.attempts:
                 raise MigrationError(explain.locked_out(migration, attempt)) from error
             pause = _pause(attempt)
-            report(f"{migration.file_name} could not get a lock (try {attempt} of {patience.attempts}); again in {pause:.1f} s.")
+            report(f"{migration.file_name} got no lock (try {attempt} of {patience.attempts}); again in {pause:g} s.")
             time.sleep(pause)
         except psycopg.Error as error:
             raise MigrationError(explain.failed(migration, error)) from error
@@ -107,9 +105,8 @@ def _in_transaction(connection: Connection, migration: Migration, patience: Pati
         connection.execute(migration.sql.encode())
         connection.execute("RESET ROLE")  # the file may have SET either; the ledger is ours
         connection.execute("RESET search_path")
-        connection.execute(
-            "UPDATE schema_migrations SET duration_ms = %s WHERE version = %s", (_milliseconds(started), migration.version)
-        )
+        duration = {"version": migration.version, "duration_ms": _milliseconds(started)}
+        connection.execute(ledger.SQL.record_duration, duration)
 
 
 def _without_transaction(connection: Connection, migration: Migration, patience: Patience, report: Report) -> None:
@@ -122,15 +119,15 @@ def _without_transaction(connection: Connection, migration: Migration, patience:
 
 
 def _record(connection: Connection, migration: Migration, duration_ms: int) -> None:
+    row = {"version": migration.version, "name": migration.name, "checksum": migration.checksum}
     try:
-        connection.execute(_INSERT, (migration.version, migration.name, migration.checksum, duration_ms))
+        connection.execute(ledger.SQL.record, row | {"duration_ms": duration_ms})
     except psycopg.errors.UniqueViolation:
         raise _Rival from None
 
 
 def _pause(attempt: int) -> float:
-    longest = min(_FIRST_PAUSE_SECONDS * 2 ** (attempt - 1), _LONGEST_PAUSE_SECONDS)
-    return longest * random.uniform(0.5, 1.0)
+    return min(_FIRST_PAUSE_SECONDS * (1 << attempt - 1), _LONGEST_PAUSE_SECONDS)
 
 
 def _milliseconds(started: float) -> int:

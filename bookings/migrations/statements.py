@@ -27,19 +27,18 @@ _COMMENT_EDGE = re.compile(r"/\*|\*/")
 def split(sql: str) -> list[Statement]:
     """Return each statement of `sql` as its list of tokens, without comments, blank statements and semicolons.
 
-    Semicolons inside strings, quoted names, dollar quotes, comments, parentheses and BEGIN ATOMIC … END do not separate.
+    Semicolons in strings, quoted names, dollar quotes, comments, parentheses and BEGIN ATOMIC … END do not count.
     Raises MigrationError when a string, quoted name or comment never ends.
     """
     found: list[Statement] = [[]]
     parentheses = atomic = 0
-    for token in _tokens(sql):
-        word = token.upper()
-        if token == ";" and parentheses <= 0 and atomic == 0:
+    for piece in _tokens(sql):
+        if piece == ";" and parentheses <= 0 and atomic == 0:
             found.append([])
             continue
-        parentheses += (token == "(") - (token == ")")
-        atomic += _atomic_step(word, found[-1], atomic)
-        found[-1].append(token)
+        parentheses += (piece == "(") - (piece == ")")
+        atomic += _atomic_step(piece.upper(), found[-1], atomic)
+        found[-1].append(piece)
     return [statement for statement in found if statement]
 
 

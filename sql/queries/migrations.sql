@@ -1,13 +1,9 @@
 -- The migrations' own table, and the catalogue of the schema as sql/schema.sql writes it down.
 -- The catalogue queries expect search_path to hold nothing but the schema: names are then printed bare.
 
--- fragment: columns
--- What the runner keeps of each applied file.
-version, name, checksum, applied_at, duration_ms
-
 -- name: applied
 -- What was run on this database, to be compared with the files.
-SELECT {columns} FROM schema_migrations ORDER BY version
+SELECT version, name, checksum, applied_at, duration_ms FROM schema_migrations ORDER BY version
 
 -- name: version
 -- The version the database is at; 0 after `up` made the table and was stopped.
@@ -40,14 +36,14 @@ WHERE c.relname = %(name)s AND i.indrelid = to_regclass(%(table)s)
 our_relations AS (
     SELECT c.* FROM pg_class c
     WHERE c.relnamespace = current_schema()::regnamespace
-      AND c.relname NOT LIKE 'schema\_migrations%'
+      AND c.relname <> 'schema_migrations'
       AND NOT EXISTS (SELECT FROM pg_depend d
                       WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 )
 
 -- name: extensions
 -- Only those that our own objects need: others (pg_stat_statements, ...) are the operator's business.
-SELECT DISTINCT e.extname, format('CREATE EXTENSION IF NOT EXISTS %I;', e.extname) AS definition
+SELECT DISTINCT e.extname, format('CREATE EXTENSION IF NOT EXISTS %%I;', e.extname) AS definition
 FROM pg_depend ours
 JOIN pg_depend member ON member.classid = ours.refclassid AND member.objid = ours.refobjid AND member.deptype = 'e'
 JOIN pg_extension e ON e.oid = member.refobjid
@@ -59,34 +55,34 @@ ORDER BY e.extname
 -- name: types
 -- Enumerations, domains, composite and range types.
 SELECT definition FROM (
-    SELECT t.typname, format('CREATE TYPE %I AS ENUM (%s);', t.typname,
+    SELECT t.oid, format('CREATE TYPE %%I AS ENUM (%%s);', t.typname,
         (SELECT string_agg(quote_literal(enumlabel), ', ' ORDER BY enumsortorder)
          FROM pg_enum WHERE enumtypid = t.oid)) AS definition
     FROM pg_type t WHERE t.typtype = 'e' AND t.typnamespace = current_schema()::regnamespace
     UNION ALL
-    SELECT t.typname, format('CREATE DOMAIN %I AS %s%s%s%s;', t.typname, format_type(t.typbasetype, t.typtypmod),
+    SELECT t.oid, format('CREATE DOMAIN %%I AS %%s%%s%%s%%s;', t.typname, format_type(t.typbasetype, t.typtypmod),
         ' DEFAULT ' || t.typdefault, CASE WHEN t.typnotnull THEN ' NOT NULL' END,
-        (SELECT string_agg(format(' CONSTRAINT %I %s', conname, pg_get_constraintdef(oid, true)), '' ORDER BY conname)
+        (SELECT string_agg(format(' CONSTRAINT %%I %%s', conname, pg_get_constraintdef(oid, true)), '' ORDER BY conname)
          FROM pg_constraint WHERE contypid = t.oid AND contype = 'c'))
     FROM pg_type t WHERE t.typtype = 'd' AND t.typnamespace = current_schema()::regnamespace
     UNION ALL
-    SELECT t.typname, format('CREATE TYPE %I AS (%s);', t.typname,
-        (SELECT string_agg(format('%I %s', attname, format_type(atttypid, atttypmod)), ', ' ORDER BY attnum)
+    SELECT t.oid, format('CREATE TYPE %%I AS (%%s);', t.typname,
+        (SELECT string_agg(format('%%I %%s', attname, format_type(atttypid, atttypmod)), ', ' ORDER BY attnum)
          FROM pg_attribute WHERE attrelid = t.typrelid AND attnum > 0 AND NOT attisdropped))
     FROM pg_type t JOIN pg_class c ON c.oid = t.typrelid AND c.relkind = 'c'
     WHERE t.typnamespace = current_schema()::regnamespace
     UNION ALL
-    SELECT t.typname, format('CREATE TYPE %I AS RANGE (SUBTYPE = %s);', t.typname, format_type(r.rngsubtype, NULL))
+    SELECT t.oid, format('CREATE TYPE %%I AS RANGE (SUBTYPE = %%s);', t.typname, format_type(r.rngsubtype, NULL))
     FROM pg_type t JOIN pg_range r ON r.rngtypid = t.oid WHERE t.typnamespace = current_schema()::regnamespace
 ) AS all_types
 WHERE NOT EXISTS (SELECT FROM pg_depend d
-                  WHERE d.classid = 'pg_type'::regclass AND d.objid = typname::regtype AND d.deptype = 'e')
+                  WHERE d.classid = 'pg_type'::regclass AND d.objid = all_types.oid AND d.deptype = 'e')
 ORDER BY definition COLLATE "C"
 
 -- name: sequences
 -- Sequences in their own right; those of identity columns come with their column.
 WITH {relations}
-SELECT format('CREATE SEQUENCE %I AS %s INCREMENT BY %s MINVALUE %s MAXVALUE %s START WITH %s CACHE %s%s;', c.relname,
+SELECT format('CREATE SEQUENCE %%I AS %%s INCREMENT BY %%s MINVALUE %%s MAXVALUE %%s START WITH %%s CACHE %%s%%s;', c.relname,
     format_type(s.seqtypid, NULL), s.seqincrement, s.seqmin, s.seqmax, s.seqstart, s.seqcache,
     CASE WHEN s.seqcycle THEN ' CYCLE' END) AS definition
 FROM our_relations c JOIN pg_sequence s ON s.seqrelid = c.oid
@@ -95,29 +91,30 @@ WHERE NOT EXISTS (SELECT FROM pg_depend d
 ORDER BY c.relname
 
 -- name: functions
--- Functions and procedures. One that speaks of a table's type can only be made after the table.
-SELECT regexp_replace(pg_get_functiondef(p.oid),
-        '^(CREATE OR REPLACE (FUNCTION|PROCEDURE) )' || quote_ident(current_schema()) || '\.', '\1') || ';' AS definition,
+-- Functions and procedures, but for a range type's own. One that speaks of a table's type can only be made after the table.
+SELECT rtrim(regexp_replace(pg_get_functiondef(p.oid),
+        '^(CREATE OR REPLACE (FUNCTION|PROCEDURE) )' || quote_ident(current_schema()) || '\.', '\1'), E'\n') || ';'
+    AS definition,
     EXISTS (SELECT FROM pg_depend d LEFT JOIN pg_type t ON d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid
             WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid
               AND (d.refclassid = 'pg_class'::regclass OR t.typrelid <> 0)) AS after_tables
 FROM pg_proc p
 WHERE p.pronamespace = current_schema()::regnamespace AND p.prokind IN ('f', 'p', 'w')
   AND NOT EXISTS (SELECT FROM pg_depend d
-                  WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+                  WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype IN ('e', 'i'))
 ORDER BY p.proname, pg_get_function_identity_arguments(p.oid) COLLATE "C"
 
 -- name: tables
 -- Everything about a table that stands between its parentheses and just behind them.
 WITH {relations}, lines AS (
     SELECT a.attrelid AS relation, 1 AS kind, a.attnum AS place, a.attname AS name,
-        format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod))
-        || coalesce((SELECT format(' COLLATE %I', collname) FROM pg_collation
+        format('%%I %%s', a.attname, format_type(a.atttypid, a.atttypmod))
+        || coalesce((SELECT format(' COLLATE %%I', collname) FROM pg_collation
                      WHERE oid = a.attcollation AND a.attcollation <> t.typcollation), '')
         || CASE WHEN a.attidentity = 'a' THEN ' GENERATED ALWAYS AS IDENTITY'
                 WHEN a.attidentity = 'd' THEN ' GENERATED BY DEFAULT AS IDENTITY'
-                WHEN a.attgenerated = 's' THEN format(' GENERATED ALWAYS AS (%s) STORED', pg_get_expr(e.adbin, e.adrelid, true))
-                WHEN a.attgenerated <> '' THEN format(' GENERATED ALWAYS AS (%s)', pg_get_expr(e.adbin, e.adrelid, true))
+                WHEN a.attgenerated <> '' THEN format(' GENERATED ALWAYS AS (%%s)%%s', pg_get_expr(e.adbin, e.adrelid, true),
+                                                      CASE a.attgenerated WHEN 's' THEN ' STORED' END)
                 WHEN e.adbin IS NOT NULL THEN ' DEFAULT ' || pg_get_expr(e.adbin, e.adrelid, true)
                 ELSE '' END
         || CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END AS line
@@ -127,19 +124,20 @@ WITH {relations}, lines AS (
     WHERE a.attnum > 0 AND NOT a.attisdropped
     UNION ALL
     SELECT conrelid, CASE contype WHEN 'p' THEN 2 ELSE 3 END, 0, conname,
-        format('CONSTRAINT %I %s', conname, pg_get_constraintdef(oid, true))
+        format('CONSTRAINT %%I %%s', conname, pg_get_constraintdef(oid, true))
     FROM pg_constraint WHERE contype IN ('p', 'u', 'c', 'x') AND conislocal
 )
 SELECT c.relname AS table_name,
-    format(E'CREATE %sTABLE %I %s(\n%s\n)%s%s;', CASE c.relpersistence WHEN 'u' THEN 'UNLOGGED ' END, c.relname,
-        (SELECT format('PARTITION OF %s ', inhparent::regclass) FROM pg_inherits WHERE inhrelid = c.oid),
-        (SELECT string_agg('    ' || line, E',\n' ORDER BY kind, place, name) FROM lines
+    format('CREATE %%sTABLE %%I%%s%%s%%s%%s;', CASE c.relpersistence WHEN 'u' THEN 'UNLOGGED ' END, c.relname,
+        (SELECT format(' PARTITION OF %%s', inhparent::regclass) FROM pg_inherits WHERE inhrelid = c.oid),
+        (SELECT E' (\n' || string_agg('    ' || line, E',\n' ORDER BY kind, place, name) || E'\n)' FROM lines
          WHERE relation = c.oid AND NOT (c.relispartition AND kind = 1)),
         ' ' || pg_get_expr(c.relpartbound, c.oid),
         ' PARTITION BY ' || pg_get_partkeydef(c.oid))
-    || coalesce(format(E'\nALTER TABLE %I SET (%s);', c.relname, array_to_string(c.reloptions, ', ')), '')
-    || CASE WHEN c.relrowsecurity THEN format(E'\nALTER TABLE %I ENABLE ROW LEVEL SECURITY;', c.relname) ELSE '' END
-    || CASE WHEN c.relforcerowsecurity THEN format(E'\nALTER TABLE %I FORCE ROW LEVEL SECURITY;', c.relname) ELSE '' END
+    || CASE WHEN c.reloptions IS NOT NULL
+            THEN format(E'\nALTER TABLE %%I SET (%%s);', c.relname, array_to_string(c.reloptions, ', ')) ELSE '' END
+    || CASE WHEN c.relrowsecurity THEN format(E'\nALTER TABLE %%I ENABLE ROW LEVEL SECURITY;', c.relname) ELSE '' END
+    || CASE WHEN c.relforcerowsecurity THEN format(E'\nALTER TABLE %%I FORCE ROW LEVEL SECURITY;', c.relname) ELSE '' END
     AS definition
 FROM our_relations c
 WHERE c.relkind IN ('r', 'p')
@@ -161,9 +159,9 @@ ORDER BY c.relname, x.relname
 -- Triggers made by hand; those of foreign keys are PostgreSQL's own.
 WITH {relations}
 SELECT c.relname AS table_name, pg_get_triggerdef(t.oid, true) || ';'
-    || CASE t.tgenabled WHEN 'D' THEN format(E'\nALTER TABLE %I DISABLE TRIGGER %I;', c.relname, t.tgname)
-                        WHEN 'A' THEN format(E'\nALTER TABLE %I ENABLE ALWAYS TRIGGER %I;', c.relname, t.tgname)
-                        WHEN 'R' THEN format(E'\nALTER TABLE %I ENABLE REPLICA TRIGGER %I;', c.relname, t.tgname)
+    || CASE t.tgenabled WHEN 'D' THEN format(E'\nALTER TABLE %%I DISABLE TRIGGER %%I;', c.relname, t.tgname)
+                        WHEN 'A' THEN format(E'\nALTER TABLE %%I ENABLE ALWAYS TRIGGER %%I;', c.relname, t.tgname)
+                        WHEN 'R' THEN format(E'\nALTER TABLE %%I ENABLE REPLICA TRIGGER %%I;', c.relname, t.tgname)
                         ELSE '' END AS definition
 FROM pg_trigger t JOIN our_relations c ON c.oid = t.tgrelid
 WHERE NOT t.tgisinternal AND t.tgparentid = 0
@@ -171,7 +169,7 @@ ORDER BY c.relname, t.tgname
 
 -- name: policies
 -- Row-level security, should a table have it.
-SELECT tablename AS table_name, format('CREATE POLICY %I ON %I AS %s FOR %s TO %s%s%s;', policyname, tablename, permissive,
+SELECT tablename AS table_name, format('CREATE POLICY %%I ON %%I AS %%s FOR %%s TO %%s%%s%%s;', policyname, tablename, permissive,
     cmd, array_to_string(roles, ', '), ' USING (' || qual || ')', ' WITH CHECK (' || with_check || ')') AS definition
 FROM pg_policies WHERE schemaname = current_schema()
 ORDER BY tablename, policyname
@@ -179,7 +177,7 @@ ORDER BY tablename, policyname
 -- name: foreign_keys
 -- After all tables, because they may point anywhere.
 WITH {relations}
-SELECT format('ALTER TABLE %I ADD CONSTRAINT %I %s;', c.relname, k.conname, pg_get_constraintdef(k.oid, true)) AS definition
+SELECT format('ALTER TABLE %%I ADD CONSTRAINT %%I %%s;', c.relname, k.conname, pg_get_constraintdef(k.oid, true)) AS definition
 FROM pg_constraint k JOIN our_relations c ON c.oid = k.conrelid
 WHERE k.contype = 'f' AND k.conparentid = 0
 ORDER BY c.relname, k.conname
@@ -187,7 +185,7 @@ ORDER BY c.relname, k.conname
 -- name: sequence_owners
 -- A sequence of a serial column goes when the column goes.
 WITH {relations}
-SELECT format('ALTER SEQUENCE %I OWNED BY %I.%I;', c.relname, t.relname, a.attname) AS definition
+SELECT format('ALTER SEQUENCE %%I OWNED BY %%I.%%I;', c.relname, t.relname, a.attname) AS definition
 FROM our_relations c
 JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'a'
     AND d.refclassid = 'pg_class'::regclass
@@ -199,7 +197,7 @@ ORDER BY c.relname
 -- name: views
 -- In the order they were made, because one may read another.
 WITH {relations}
-SELECT format(E'CREATE %sVIEW %I%s AS\n%s', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED ' END, c.relname,
+SELECT format(E'CREATE %%sVIEW %%I%%s AS\n%%s', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED ' END, c.relname,
     ' WITH (' || array_to_string(c.reloptions, ', ') || ')', pg_get_viewdef(c.oid, true)) AS definition
 FROM our_relations c
 WHERE c.relkind IN ('v', 'm')
@@ -221,8 +219,10 @@ WITH described AS (
       AND NOT EXISTS (SELECT FROM pg_depend e
                       WHERE e.classid = d.classoid AND e.objid = d.objoid AND e.deptype = 'e')
 )
-SELECT format('COMMENT ON %s %s IS %L;', upper(regexp_replace(type, '^(table|composite|foreign table) ', '')),
-    replace(identity, quote_ident(current_schema()) || '.', ''), description) AS definition
+SELECT format('COMMENT ON %%s %%s IS %%L;',
+    upper(regexp_replace(type, '^.*(column|constraint|type)$', '\1')),
+    replace(regexp_replace(identity, ' on ', CASE type WHEN 'domain constraint' THEN ' ON DOMAIN ' ELSE ' ON ' END),
+            quote_ident(current_schema()) || '.', ''), description) AS definition
 FROM described
-WHERE identity LIKE '%' || quote_ident(current_schema()) || '.%' AND type <> 'extension'
-ORDER BY definition COLLATE "C"
+WHERE identity LIKE '%%' || quote_ident(current_schema()) || '.%%' AND type <> 'extension'
+ORDER BY identity COLLATE "C", type COLLATE "C"

@@ -1,0 +1,301 @@
+-- The schema after migration 0008, structure only. Written by scripts/migrate.py dump; do not edit.
+
+SET check_function_bodies = off;
+
+CREATE EXTENSION IF NOT EXISTS btree_gist;
+
+CREATE OR REPLACE FUNCTION allocations_check_capacity()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    available integer;
+BEGIN
+    -- A repeatable-read snapshot would not see what was claimed while it waited for the lock.
+    IF current_setting('transaction_isolation') = 'repeatable read' THEN
+        RAISE EXCEPTION 'claim shared resources in READ COMMITTED or SERIALIZABLE, not REPEATABLE READ'
+            USING ERRCODE = 'invalid_transaction_state';
+    END IF;
+    SELECT capacity INTO available FROM resources WHERE id = NEW.resource_id FOR NO KEY UPDATE;
+    IF peak_claimed(NEW.resource_id, NEW.during) > available THEN
+        RAISE EXCEPTION 'resource % has no % of % units free during %', NEW.resource_id, NEW.units, available, NEW.during
+            USING ERRCODE = 'exclusion_violation', CONSTRAINT = 'allocations_within_capacity';
+    END IF;
+    RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION bookings_check_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF NEW.version <> OLD.version + 1 THEN
+        RAISE EXCEPTION 'booking % must go from version % to %, not %', OLD.id, OLD.version, OLD.version + 1, NEW.version
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'bookings_version_rises';
+    END IF;
+    IF NEW.status <> OLD.status AND NOT EXISTS
+        (SELECT FROM booking_transitions WHERE from_status = OLD.status AND to_status = NEW.status) THEN
+        RAISE EXCEPTION 'booking % cannot go from % to %', OLD.id, OLD.status, NEW.status
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'bookings_transition_allowed';
+    END IF;
+    RETURN NEW;
+END $function$;
+
+CREATE OR REPLACE FUNCTION peak_claimed(resource uuid, window_range tstzrange)
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE
+AS $function$
+    SELECT coalesce(max(claimed), 0) FROM (
+        SELECT sum(delta) OVER (ORDER BY at, delta) AS claimed FROM (
+            SELECT greatest(lower(during), lower(window_range)) AS at, units AS delta
+              FROM allocations
+             WHERE resource_id = resource AND during && window_range AND NOT exclusive AND released_at IS NULL
+            UNION ALL
+            SELECT upper(during), -units
+              FROM allocations
+             WHERE resource_id = resource AND during && window_range AND NOT exclusive AND released_at IS NULL
+        ) AS edges
+    ) AS sweep
+$function$;
+
+CREATE OR REPLACE FUNCTION refuse_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $function$;
+
+CREATE OR REPLACE FUNCTION resources_check_capacity()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF peak_claimed(NEW.id, tstzrange('-infinity', 'infinity')) > NEW.capacity THEN
+        RAISE EXCEPTION 'resource % has more than % units claimed at some time', NEW.id, NEW.capacity
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'resources_capacity_covers_claims';
+    END IF;
+    RETURN NULL;
+END $function$;
+
+CREATE TABLE allocations (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    resource_id uuid NOT NULL,
+    exclusive boolean NOT NULL,
+    during tstzrange NOT NULL,
+    units integer DEFAULT 1 NOT NULL,
+    kind text DEFAULT 'booking'::text NOT NULL,
+    booking_id uuid,
+    start_at timestamp with time zone,
+    released_at timestamp with time zone,
+    CONSTRAINT allocations_pkey PRIMARY KEY (id),
+    CONSTRAINT allocations_booking_named CHECK ((kind = 'booking'::text) = (booking_id IS NOT NULL)),
+    CONSTRAINT allocations_exclusive_single CHECK (NOT exclusive OR units = 1),
+    CONSTRAINT allocations_kind_known CHECK (kind = ANY (ARRAY['booking'::text, 'hold'::text, 'time_off'::text, 'busy'::text])),
+    CONSTRAINT allocations_no_overlap EXCLUDE USING gist (resource_id WITH =, during WITH &&) WHERE (exclusive AND released_at IS NULL),
+    CONSTRAINT allocations_once_per_booking UNIQUE (booking_id, resource_id),
+    CONSTRAINT allocations_range_bounded CHECK (NOT isempty(during) AND lower_inc(during) AND NOT upper_inc(during) AND NOT lower_inf(during) AND NOT upper_inf(during)),
+    CONSTRAINT allocations_start_named CHECK ((booking_id IS NULL) = (start_at IS NULL)),
+    CONSTRAINT allocations_units_positive CHECK (units > 0)
+);
+CREATE INDEX allocations_by_resource ON allocations USING btree (resource_id, start_at, booking_id) WHERE booking_id IS NOT NULL;
+CREATE INDEX allocations_shared ON allocations USING gist (resource_id, during) WHERE NOT exclusive AND released_at IS NULL;
+CREATE CONSTRAINT TRIGGER allocations_within_capacity AFTER INSERT OR UPDATE OF resource_id, exclusive, during, units, released_at ON allocations NOT DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW WHEN (NOT new.exclusive AND new.released_at IS NULL) EXECUTE FUNCTION allocations_check_capacity();
+
+CREATE TABLE booking_history (
+    booking_id uuid NOT NULL,
+    version integer NOT NULL,
+    action text NOT NULL,
+    status text NOT NULL,
+    start_at timestamp with time zone NOT NULL,
+    end_at timestamp with time zone NOT NULL,
+    reason text,
+    actor_id uuid NOT NULL,
+    request_id text,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT booking_history_pkey PRIMARY KEY (booking_id, version)
+);
+CREATE TRIGGER booking_history_append_only BEFORE DELETE OR UPDATE ON booking_history FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TABLE booking_transitions (
+    from_status text NOT NULL,
+    to_status text NOT NULL,
+    CONSTRAINT booking_transitions_pkey PRIMARY KEY (from_status, to_status)
+);
+
+CREATE TABLE bookings (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    resource_ids uuid[] NOT NULL,
+    provider_id uuid,
+    workspace_id uuid,
+    start_at timestamp with time zone NOT NULL,
+    end_at timestamp with time zone NOT NULL,
+    units integer DEFAULT 1 NOT NULL,
+    status text NOT NULL,
+    title text,
+    description text,
+    location text,
+    notes text,
+    status_reason text,
+    version integer DEFAULT 1 NOT NULL,
+    created_by uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT bookings_pkey PRIMARY KEY (id),
+    CONSTRAINT bookings_claim_something CHECK (cardinality(resource_ids) > 0),
+    CONSTRAINT bookings_end_after_start CHECK (end_at > start_at),
+    CONSTRAINT bookings_starts_open CHECK (version > 1 OR (status = ANY (ARRAY['pending'::text, 'confirmed'::text]))),
+    CONSTRAINT bookings_status_known CHECK (status = ANY (ARRAY['pending'::text, 'confirmed'::text, 'checked_in'::text, 'completed'::text, 'no_show'::text, 'cancelled'::text, 'declined'::text])),
+    CONSTRAINT bookings_units_positive CHECK (units > 0)
+);
+CREATE INDEX bookings_by_start ON bookings USING btree (start_at, id);
+CREATE INDEX bookings_by_user ON bookings USING btree (user_id, start_at, id);
+CREATE TRIGGER bookings_change BEFORE UPDATE ON bookings FOR EACH ROW EXECUTE FUNCTION bookings_check_change();
+
+CREATE TABLE events (
+    "position" bigint NOT NULL,
+    type text NOT NULL,
+    booking_id uuid,
+    topics text[] NOT NULL,
+    data json NOT NULL,
+    actor_id uuid,
+    request_id text,
+    occurred_at timestamp with time zone NOT NULL,
+    placed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT events_pkey PRIMARY KEY ("position"),
+    CONSTRAINT events_position_positive CHECK ("position" > 0)
+);
+CREATE INDEX events_by_booking ON events USING btree (booking_id, "position");
+
+CREATE TABLE idempotency_keys (
+    actor_id uuid NOT NULL,
+    key text NOT NULL,
+    fingerprint bytea NOT NULL,
+    status smallint NOT NULL,
+    headers json NOT NULL,
+    body text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT idempotency_keys_once PRIMARY KEY (actor_id, key),
+    CONSTRAINT idempotency_keys_length CHECK (length(key) >= 1 AND length(key) <= 255)
+);
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys USING btree (created_at);
+
+CREATE TABLE notifications (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    recipient_id uuid NOT NULL,
+    booking_id uuid,
+    cause text NOT NULL,
+    channel text NOT NULL,
+    reminder_id uuid,
+    data json NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT notifications_pkey PRIMARY KEY (id),
+    CONSTRAINT notifications_once_per_reminder UNIQUE (reminder_id, channel)
+);
+CREATE INDEX notifications_by_recipient ON notifications USING btree (recipient_id, created_at);
+
+CREATE TABLE outbox (
+    seq bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    type text NOT NULL,
+    booking_id uuid,
+    topics text[] NOT NULL,
+    data json NOT NULL,
+    actor_id uuid,
+    request_id text,
+    occurred_at timestamp with time zone NOT NULL,
+    CONSTRAINT outbox_pkey PRIMARY KEY (seq)
+);
+
+CREATE TABLE refresh_families (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    CONSTRAINT refresh_families_pkey PRIMARY KEY (id)
+);
+CREATE INDEX refresh_families_by_user ON refresh_families USING btree (user_id);
+
+CREATE TABLE refresh_tokens (
+    token_hash bytea NOT NULL,
+    family_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    CONSTRAINT refresh_tokens_pkey PRIMARY KEY (token_hash)
+);
+CREATE INDEX refresh_tokens_by_expiry ON refresh_tokens USING btree (expires_at);
+CREATE INDEX refresh_tokens_by_family ON refresh_tokens USING btree (family_id);
+
+CREATE TABLE reminders (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    booking_id uuid NOT NULL,
+    booking_version integer NOT NULL,
+    recipient_id uuid NOT NULL,
+    lead interval NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    leased_until timestamp with time zone,
+    sent_at timestamp with time zone,
+    CONSTRAINT reminders_pkey PRIMARY KEY (id),
+    CONSTRAINT reminders_once UNIQUE (booking_id, booking_version, recipient_id, lead)
+);
+CREATE INDEX reminders_due ON reminders USING btree (due_at) WHERE sent_at IS NULL;
+
+CREATE TABLE resources (
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    name text NOT NULL,
+    description text,
+    location text,
+    time_zone text NOT NULL,
+    capacity integer DEFAULT 1 NOT NULL,
+    owner_id uuid,
+    auto_confirm boolean DEFAULT false NOT NULL,
+    active boolean DEFAULT true NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    exclusive boolean GENERATED ALWAYS AS (capacity = 1) STORED NOT NULL,
+    CONSTRAINT resources_pkey PRIMARY KEY (id),
+    CONSTRAINT resources_capacity_positive CHECK (capacity >= 1 AND capacity <= 100000),
+    CONSTRAINT resources_exclusive_key UNIQUE (id, exclusive),
+    CONSTRAINT resources_kind_known CHECK (kind = ANY (ARRAY['provider'::text, 'workspace'::text, 'equipment'::text])),
+    CONSTRAINT resources_name_present CHECK (length(name) >= 1 AND length(name) <= 200),
+    CONSTRAINT resources_provider_is_user CHECK (kind <> 'provider'::text OR owner_id = id)
+);
+CREATE INDEX resources_by_kind ON resources USING btree (kind, name, id);
+CREATE INDEX resources_by_owner ON resources USING btree (owner_id);
+CREATE CONSTRAINT TRIGGER resources_capacity_covers_claims AFTER UPDATE OF capacity ON resources NOT DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW WHEN (new.capacity < old.capacity AND new.capacity > 1) EXECUTE FUNCTION resources_check_capacity();
+
+CREATE TABLE users (
+    id uuid NOT NULL,
+    email text NOT NULL,
+    name text NOT NULL,
+    phone text,
+    time_zone text DEFAULT 'UTC'::text NOT NULL,
+    locale text DEFAULT 'en'::text NOT NULL,
+    role text DEFAULT 'customer'::text NOT NULL,
+    password_hash text,
+    disabled_at timestamp with time zone,
+    version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT users_pkey PRIMARY KEY (id),
+    CONSTRAINT users_email_lower_case CHECK (email = lower(email) AND length(email) <= 254),
+    CONSTRAINT users_email_unique UNIQUE (email),
+    CONSTRAINT users_name_present CHECK (length(name) >= 1 AND length(name) <= 200),
+    CONSTRAINT users_role_known CHECK (role = ANY (ARRAY['customer'::text, 'provider'::text, 'admin'::text]))
+);
+
+ALTER TABLE allocations ADD CONSTRAINT allocations_booking_known FOREIGN KEY (booking_id) REFERENCES bookings(id);
+ALTER TABLE allocations ADD CONSTRAINT allocations_resource_known FOREIGN KEY (resource_id, exclusive) REFERENCES resources(id, exclusive) ON UPDATE CASCADE;
+ALTER TABLE booking_history ADD CONSTRAINT booking_history_booking_known FOREIGN KEY (booking_id) REFERENCES bookings(id);
+ALTER TABLE bookings ADD CONSTRAINT bookings_user_known FOREIGN KEY (user_id) REFERENCES users(id);
+ALTER TABLE notifications ADD CONSTRAINT notifications_booking_known FOREIGN KEY (booking_id) REFERENCES bookings(id);
+ALTER TABLE notifications ADD CONSTRAINT notifications_recipient_known FOREIGN KEY (recipient_id) REFERENCES users(id);
+ALTER TABLE notifications ADD CONSTRAINT notifications_reminder_known FOREIGN KEY (reminder_id) REFERENCES reminders(id);
+ALTER TABLE refresh_families ADD CONSTRAINT refresh_families_user_known FOREIGN KEY (user_id) REFERENCES users(id);
+ALTER TABLE refresh_tokens ADD CONSTRAINT refresh_tokens_family_known FOREIGN KEY (family_id) REFERENCES refresh_families(id) ON DELETE CASCADE;
+ALTER TABLE reminders ADD CONSTRAINT reminders_booking_known FOREIGN KEY (booking_id) REFERENCES bookings(id);
+ALTER TABLE resources ADD CONSTRAINT resources_owner_known FOREIGN KEY (owner_id) REFERENCES users(id);
