@@ -48,6 +48,12 @@ class Tx:
         """Run a statement that returns nothing of interest; the number of rows it touched."""
         return self._connection.execute(query, params).rowcount
 
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """A part that may fail by itself: what it wrote is undone, the transaction goes on."""
+        with translated(), self._connection.transaction():
+            yield
+
 
 class Database:
     """A pool that opens on first use in each process, so that nothing is shared across gunicorn's fork."""
@@ -84,7 +90,7 @@ class Database:
                 "connect_timeout": 3,
                 "application_name": self._name,
                 "prepare_threshold": 0 if self._settings.db_prepare else None,
-                "options": f"-c timezone=UTC -c statement_timeout={timeout} -c idle_in_transaction_session_timeout=30000",
+                "options": f"-c timezone=UTC -c statement_timeout={timeout} -c idle_in_transaction_session_timeout=30s",
             },
         )
         pool.open()
@@ -109,6 +115,13 @@ class Database:
                 return row
 
         return self._persist(once, lambda: True)
+
+    def one_row(self, query: LiteralString, params: Params | None = None) -> tuple[Any, ...]:
+        """Like `row`, for a statement that always returns one."""
+        row = self.row(query, params)
+        if row is None:
+            raise LookupError("a statement that always returns a row returned none")
+        return row
 
     def run(self, work: Callable[[Tx], T]) -> T:
         """Run one command in one transaction and commit it.

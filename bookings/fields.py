@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
-#: what PostgreSQL cannot store (NUL) and what has no business in a title: control characters other than tab and newlines
+#: NUL, which PostgreSQL cannot store, and the other control characters but tab and newlines
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)")
 
@@ -21,7 +21,8 @@ class Input(Schema):
     class Meta:
         unknown = RAISE
 
-    error_messages = {"unknown": "Unknown field.", "type": "Must be a JSON object."}
+    error_messages = {  # noqa: RUF012 -- marshmallow declares it as an instance variable
+       "unknown": "Unknown field.", "type": "Must be a JSON object."}
 
 
 class Instant(fields.Field[datetime]):
@@ -85,7 +86,9 @@ class Words(fields.Field[tuple[str, ...]]):
         self.known = known
         super().__init__(**kwargs)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> tuple[str, ...]:
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> tuple[str, ...]:
         words = tuple(str(value).split(","))
         if not set(words) <= set(self.known):
             raise ValidationError(f"Must be one or several of: {', '.join(self.known)}.")

@@ -92,7 +92,7 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    log.exception("unexpected error", exc_info=error)
+    log.error("unexpected error", exc_info=error)
     return _answer(
         {
             "type": "/problems/internal",
@@ -111,4 +111,6 @@ def explain(code: str) -> Response:
     if kind is None:
         raise errors.NotFound
     lines = [line.strip() for line in (kind.__doc__ or "").strip().splitlines()]
-    return Response("\n".join([f"{code} (HTTP {status_of(kind.__new__(kind))})", "", *lines, ""]), mimetype="text/plain")
+    return Response(
+        "\n".join([f"{code} (HTTP {status_of(kind.__new__(kind))})", "", *lines, ""]), mimetype="text/plain"
+    )

@@ -1,17 +1,19 @@
 """The loader of named SQL: `sql/queries/<domain>.sql` becomes an object with one attribute a query.
 
-A file is a series of blocks. Each starts with `-- name: <name>` (a query) or `-- fragment: <name>` (text that the
-queries after it include as `{name}`), followed by at least one comment line that says why it is there.
+A file is a series of blocks. Each starts with `-- name: <name>` (a query) or `-- fragment: <name>` (text that later
+blocks include as `{name}`, those of other files as `{domain.name}`), followed by at least one comment line that says
+why it is there.
 """
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import LiteralString, cast
+from typing import LiteralString
 
 DIRECTORY = Path(__file__).resolve().parent.parent / "sql" / "queries"
 _HEADER = re.compile(r"^-- (name|fragment): ([a-z][a-z0-9_]*)$")
+_INCLUDE = re.compile(r"\{(?:([a-z_]+)\.)?([a-z][a-z0-9_]*)\}")
 
 
 class QueryFileError(Exception):
@@ -21,31 +23,32 @@ class QueryFileError(Exception):
 class Queries:
     """The queries of one domain, as attributes. Each begins with a comment that names it in logs and statistics."""
 
-    def __init__(self, domain: str, texts: dict[str, str]) -> None:
+    def __init__(self, domain: str, texts: dict[str, LiteralString]) -> None:
         self.domain = domain
         self.texts = texts
 
     def __getattr__(self, name: str) -> LiteralString:
         try:
-            return cast(LiteralString, self.texts[name])
+            return self.texts[name]
         except KeyError:
             raise AttributeError(f"sql/queries/{self.domain}.sql has no query {name!r}") from None
 
 
 def load(domain: str, directory: Path = DIRECTORY) -> Queries:
     """Read the queries of one domain. Raises QueryFileError when a block is nameless, doubled, empty or unexplained."""
+    texts, _ = _read(domain, directory)
+    return Queries(domain, {name: f"/* {domain}.{name} */ {text}" for name, text in texts.items()})
+
+
+def _read(domain: str, directory: Path) -> tuple[dict[str, str], dict[str, str]]:
     path = directory / f"{domain}.sql"
     texts: dict[str, str] = {}
     fragments: dict[str, str] = {}
     for kind, name, body in _blocks(path):
         if name in texts or name in fragments:
             raise QueryFileError(f"{path.name}: {name} is defined twice")
-        text = _include(body, fragments, path, name)
-        if kind == "fragment":
-            fragments[name] = text
-        else:
-            texts[name] = f"/* {domain}.{name} */ {text}"
-    return Queries(domain, texts)
+        (fragments if kind == "fragment" else texts)[name] = _include(body, fragments, path, name)
+    return texts, fragments
 
 
 def _blocks(path: Path) -> list[tuple[str, str, str]]:
@@ -74,9 +77,10 @@ def _body(lines: list[str], path: Path, name: str) -> str:
 
 def _include(body: str, fragments: dict[str, str], path: Path, name: str) -> str:
     def text_of(match: re.Match[str]) -> str:
+        known = _read(match[1], path.parent)[1] if match[1] else fragments
         try:
-            return fragments[match[1]]
+            return known[match[2]]
         except KeyError:
-            raise QueryFileError(f"{path.name}: {name} includes the unknown fragment {match[1]}") from None
+            raise QueryFileError(f"{path.name}: {name} includes the unknown fragment {match[0]}") from None
 
-    return re.sub(r"\{([a-z][a-z0-9_]*)\}", text_of, body)
+    return _INCLUDE.sub(text_of, body)

@@ -26,7 +26,7 @@ class ResourceChanged(Conflict):
 class TransitionRefused(Conflict):
     """The booking cannot go there from where it stands.
 
-    `status` is the present status, `allowed` lists the actions that are possible for you now.
+    `bookingStatus` is the present status, `allowed` lists the actions that are possible for you now.
     """
 
     code = "transition-refused"

@@ -96,20 +96,20 @@ SELECT
 -- name: next_free
 -- The next three starts at which all the resources have room for as long: right after some claim of theirs ends.
 -- Bounded in time and in candidates, because it runs for every refused request.
-SELECT start_at FROM (
-    SELECT DISTINCT upper(during) AS start_at FROM allocations
+SELECT candidate FROM (
+    SELECT DISTINCT upper(during) AS candidate FROM allocations
      WHERE resource_id = ANY (%(resource_ids)s::uuid[]) AND released_at IS NULL
        AND during && tstzrange(%(start_at)s, %(start_at)s + interval '14 days')
-     ORDER BY start_at LIMIT 100
+     ORDER BY candidate LIMIT 100
 ) AS candidates
 WHERE NOT EXISTS (
     SELECT FROM resources AS r
      WHERE r.id = ANY (%(resource_ids)s::uuid[]) AND CASE WHEN r.exclusive
         THEN EXISTS (SELECT FROM allocations AS a
             WHERE a.resource_id = r.id AND a.exclusive AND a.released_at IS NULL
-              AND a.during && tstzrange(start_at, start_at + %(length)s))
-        ELSE peak_claimed(r.id, tstzrange(start_at, start_at + %(length)s)) + %(units)s > r.capacity END)
-ORDER BY start_at LIMIT 3
+              AND a.during && tstzrange(candidate, candidate + %(length)s))
+        ELSE peak_claimed(r.id, tstzrange(candidate, candidate + %(length)s)) + %(units)s > r.capacity END)
+ORDER BY candidate LIMIT 3
 
 -- name: get
 -- One booking for someone entitled to it.
@@ -123,7 +123,11 @@ b.status = ANY (%(statuses)s::text[])
 
 -- fragment: period
 -- Bookings by their start: from inclusive, to exclusive.
-start_at >= %(from)s::timestamptz AND start_at < %(to)s::timestamptz
+b.start_at >= %(from)s::timestamptz AND b.start_at < %(to)s::timestamptz
+
+-- fragment: claimed
+-- The same by the claim `a`, whose index leads a list of one resource.
+a.start_at >= %(from)s::timestamptz AND a.start_at < %(to)s::timestamptz
 
 -- fragment: shown
 -- A page as one row: the documents, how many they are, and where the page ends.
@@ -161,7 +165,7 @@ SELECT coalesce(string_agg({document}::text, ',' ORDER BY place), '') AS documen
 -- How many bookings claim a resource of this owner, counted no further than the bound.
 (SELECT count(*) FROM (SELECT DISTINCT b.id FROM resources AS r JOIN allocations AS a ON a.resource_id = r.id
     JOIN bookings AS b ON b.id = a.booking_id
-   WHERE r.owner_id = %(owner_id)s AND a.{period} AND {chosen} LIMIT %(total_bound)s) AS counted) AS total
+   WHERE r.owner_id = %(owner_id)s AND {claimed} AND {chosen} LIMIT %(total_bound)s) AS counted) AS total
 
 -- name: list_of_owner_ascending
 -- A provider's calendar, earliest first: the first few of each of their resources, merged.
@@ -169,7 +173,7 @@ SELECT coalesce(string_agg({document}::text, ',' ORDER BY place), '') AS documen
     SELECT b.*, row_number() OVER (ORDER BY b.start_at, b.id) AS place FROM (
         SELECT DISTINCT booking_id FROM resources AS r, LATERAL (
             SELECT a.booking_id FROM allocations AS a JOIN bookings AS b ON b.id = a.booking_id
-             WHERE a.resource_id = r.id AND a.{period} AND {chosen}
+             WHERE a.resource_id = r.id AND {claimed} AND {chosen}
                AND (a.start_at, a.booking_id) > (%(after_start)s::timestamptz, %(after_id)s::uuid)
              ORDER BY a.start_at, a.booking_id LIMIT %(limit)s::bigint + %(offset)s) AS claims
          WHERE r.owner_id = %(owner_id)s) AS first_few
@@ -182,7 +186,7 @@ SELECT coalesce(string_agg({document}::text, ',' ORDER BY place), '') AS documen
     SELECT b.*, row_number() OVER (ORDER BY b.start_at DESC, b.id DESC) AS place FROM (
         SELECT DISTINCT booking_id FROM resources AS r, LATERAL (
             SELECT a.booking_id FROM allocations AS a JOIN bookings AS b ON b.id = a.booking_id
-             WHERE a.resource_id = r.id AND a.{period} AND {chosen}
+             WHERE a.resource_id = r.id AND {claimed} AND {chosen}
                AND (a.start_at, a.booking_id) < (%(after_start)s::timestamptz, %(after_id)s::uuid)
              ORDER BY a.start_at DESC, a.booking_id DESC LIMIT %(limit)s::bigint + %(offset)s) AS claims
          WHERE r.owner_id = %(owner_id)s) AS first_few

@@ -1,0 +1,117 @@
+"""Lists of bookings: whose, which, and where a page ends."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from bookings import clock, queries
+from bookings.answer import Answer
+from bookings.auth import Actor
+from bookings.booking.rules import STATUSES
+from bookings.booking.schemas import Booking
+from bookings.db import Database
+from bookings.errors import Forbidden, Invalid
+
+_sql = queries.load("booking")
+#: totals are exact up to here; counting further would make a page cost what the table holds
+TOTAL_BOUND = 1000
+_FIRST, _LAST = "-infinity", "infinity"
+_LOWEST_ID, _HIGHEST_ID = UUID(int=0), UUID(int=2**128 - 1)
+_ALL_STATUSES = list(STATUSES)
+_FIELDS = tuple(Booking().fields)
+
+
+def listing(database: Database, *, actor: Actor, query: Mapping[str, Any]) -> Answer:
+    """One page of what the actor may see: a customer their own, a provider their calendar, an admin everything.
+
+    One round trip whatever the page. Raises Forbidden for somebody else's userId, Invalid for a bad cursor or field.
+    """
+    scope, params = _scope(actor, query)
+    descending = query.get("sort", "-startAt" if query.get("when") == "past" else "startAt") == "-startAt"
+    params |= _period(query)
+    params |= _position(query, descending)
+    order = "descending" if descending else "ascending"
+    documents, shown, last_start, last_id, total = database.one_row(getattr(_sql, f"list_of_{scope}_{order}"), params)
+    cursor = _cursor(last_start.isoformat(), last_id) if shown == query["limit"] else None
+    page = None if "cursor" in query else query["page"]
+    tail = orjson.dumps(
+        {
+            "page": page,
+            "limit": query["limit"],
+            "total": min(total, TOTAL_BOUND),
+            "totalIsExact": total <= TOTAL_BOUND,
+            "nextCursor": cursor,
+        }
+    ).decode()
+    return Answer(f'{{"items":[{_only(documents, query.get("fields_"))}],{tail[1:]}')
+
+
+def _scope(actor: Actor, query: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Whose list it is, and the ids that narrow it."""
+    user_id, resource_id = query.get("userId"), query.get("resourceId")
+    narrowed = {"user_id": user_id, "resource_id": resource_id, "owner_id": None}
+    if actor.is_admin:
+        return ("user" if user_id else "all"), narrowed
+    if user_id == actor.id or actor.role == "customer":
+        if user_id not in (None, actor.id):
+            raise Forbidden("You may list your own bookings.")
+        return "user", narrowed | {"user_id": actor.id}
+    return "owner", narrowed | {"owner_id": actor.id}
+
+
+def _period(query: Mapping[str, Any]) -> dict[str, Any]:
+    lower = [query["from_"]] if "from_" in query else []
+    upper = [query["to"]] if "to" in query else []
+    if query.get("when") == "upcoming":
+        lower.append(clock.now())
+    elif query.get("when") == "past":
+        upper.append(clock.now())
+    return {
+        "from": max(lower).isoformat() if lower else _FIRST,
+        "to": min(upper).isoformat() if upper else _LAST,
+        "statuses": list(query["status"]) if "status" in query else _ALL_STATUSES,
+    }
+
+
+def _position(query: Mapping[str, Any], descending: bool) -> dict[str, Any]:
+    after = (_LAST, _HIGHEST_ID) if descending else (_FIRST, _LOWEST_ID)
+    offset = (query["page"] - 1) * query["limit"]
+    if "cursor" in query:
+        after, offset = _read_cursor(query["cursor"]), 0
+    return {
+        "after_start": after[0],
+        "after_id": after[1],
+        "limit": query["limit"],
+        "offset": offset,
+        "total_bound": TOTAL_BOUND + 1,
+    }
+
+
+def _cursor(start_at: str, id: UUID) -> str:
+    return base64.urlsafe_b64encode(f"{start_at} {id}".encode()).decode().rstrip("=")
+
+
+def _read_cursor(text: str) -> tuple[str, UUID]:
+    try:
+        start_at, id = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().split(" ")
+        return datetime.fromisoformat(start_at).isoformat(), UUID(id)
+    except (ValueError, binascii.Error):
+        raise Invalid([("cursor", "Is not a nextCursor of this list.")]) from None
+
+
+def _only(documents: str, fields: str | None) -> str:
+    """The documents, cut down to the wished fields."""
+    if fields is None:
+        return documents
+    names = fields.split(",")
+    if unknown := sorted(set(names) - set(_FIELDS)):
+        raise Invalid([("fields", f"Unknown: {', '.join(unknown)}. Known: {', '.join(_FIELDS)}.")])
+    cut = [{name: item[name] for name in names} for item in orjson.loads(f"[{documents}]")]
+    return orjson.dumps(cut).decode()[1:-1]

@@ -1,0 +1,65 @@
+"""Why a booking was refused, said so that the client can mend it. Runs only after a refusal, never on the way in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from bookings import queries
+from bookings.auth import Actor
+from bookings.booking.errors import NotForYou, SlotTaken
+from bookings.db import Database, Tx
+from bookings.errors import Invalid
+from bookings.fields import instant_text
+
+_sql = queries.load("booking")
+
+
+def explain(database: Database, actor: Actor, wish: Mapping[str, Any]) -> tuple[str, int]:
+    """Raise the error that explains why nothing was written.
+
+    Returns the document and version instead when the booking is there after all: its first try was committed and only
+    the answer was lost. Raises NotForYou, Invalid naming the wrong ids, or SlotTaken.
+    """
+    done, user_known, resources = database.one_row(_sql.explain_refusal, wish)
+    if done is not None:
+        return done, 1
+    found = {UUID(resource["id"]): resource for resource in resources if resource["active"]}
+    if not _permitted(actor, wish, list(found.values())):
+        raise NotForYou(errors=[{"field": "userId", "message": NotForYou.title()}])
+    wrong = [] if user_known else [("userId", "There is no such user.")]
+    wrong += _wrong_ids(wish, found)
+    if wrong:
+        raise Invalid(wrong)
+    with database.transaction() as tx:
+        refused = with_alternatives(tx, SlotTaken(), wish)
+    raise refused
+
+
+def _permitted(actor: Actor, wish: Mapping[str, Any], resources: list[dict[str, Any]]) -> bool:
+    if actor.is_admin or str(wish["user_id"]) == str(actor.id):
+        return True
+    owners = {resource["ownerId"] for resource in resources}
+    return str(actor.id) in owners and owners <= {str(actor.id), None}
+
+
+def _wrong_ids(wish: Mapping[str, Any], found: dict[UUID, dict[str, Any]]) -> list[tuple[str, str]]:
+    wrong = []
+    names = {wish["provider_id"]: "providerId", wish["workspace_id"]: "workspaceId"}
+    for text in wish["resource_ids"].strip("{}").split(","):
+        id = UUID(text)
+        field = names.get(id, "resourceId")
+        if id not in found:
+            wrong.append((field, "There is no such resource."))
+        elif field != "resourceId" and found[id]["kind"] != field.removesuffix("Id"):
+            wrong.append((field, f"Is a resource of kind {found[id]['kind']}; send it as resourceId."))
+        elif wish["units"] > found[id]["capacity"]:
+            wrong.append(("units", f"Only {found[id]['capacity']} can be claimed at one time."))
+    return wrong
+
+
+def with_alternatives(tx: Tx, refused: SlotTaken, wish: Mapping[str, Any]) -> SlotTaken:
+    """The refusal, with the next starts at which the same wish would fit."""
+    rows = tx.all(_sql.next_free, {**wish, "length": wish["end_at"] - wish["start_at"]})
+    return SlotTaken(refused.detail, nextFree=[instant_text(row["candidate"]) for row in rows])

@@ -1,0 +1,167 @@
+"""Bookings over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, current_app, g
+
+from bookings import http
+from bookings.answer import Answer
+from bookings.booking import listing, service
+from bookings.booking.errors import (
+    BookingClosed,
+    NotForYou,
+    ResourceChanged,
+    SlotTaken,
+    StaffOnly,
+    TooEarly,
+    TransitionRefused,
+)
+from bookings.booking.rules import BY_TARGET
+from bookings.booking.schemas import (
+    ActionBody,
+    Booking,
+    BookingChange,
+    BookingPage,
+    History,
+    ListQuery,
+    NewBooking,
+    StatusChange,
+)
+from bookings.errors import Conflict, Forbidden, NotFound
+from bookings.http import caller, database, endpoint
+
+blueprint = Blueprint("booking", __name__, url_prefix="/bookings")
+_STEP = (NotFound, StaffOnly, TransitionRefused, TooEarly, Forbidden, Conflict)
+
+
+@blueprint.post("")
+@endpoint(body=NewBooking, answers={201: Booking}, problems=(SlotTaken, ResourceChanged, NotForYou))
+def create(body: dict[str, Any]) -> Answer:
+    """Book a provider, a workspace or any resource, or several together.
+
+    Claims all that is named, or nothing. Starts pending, or confirmed when all resources confirm by themselves.
+    """
+    key = http.idempotency_key()
+    settings = current_app.extensions["settings"]
+    answer = http.replayable(
+        key, lambda: service.create(database(), settings=settings, caller=caller(), body=body, key=key)
+    )
+    http.nudge()
+    return answer
+
+
+@blueprint.get("")
+@endpoint(query=ListQuery, answers={200: BookingPage}, problems=(Forbidden,))
+def list_(query: dict[str, Any]) -> Answer:
+    """List bookings: a customer's own, a provider's calendar, everything for an admin."""
+    return listing.listing(database(), actor=g.actor, query=query)
+
+
+@blueprint.get("/<uuid:booking_id>")
+@endpoint(answers={200: Booking, 304: None}, problems=(NotFound,))
+def get(booking_id: UUID) -> Answer:
+    """One booking, with its version as ETag."""
+    document, version = service.get(database(), actor=g.actor, booking_id=booking_id)
+    if http.not_modified(version):
+        return http.versioned("", version, 304)
+    return http.versioned(document, version)
+
+
+@blueprint.get("/<uuid:booking_id>/history")
+@endpoint(answers={200: History}, problems=(NotFound,))
+def history(booking_id: UUID) -> Answer:
+    """Everything that was done to a booking, oldest first."""
+    entries = service.history(database(), actor=g.actor, booking_id=booking_id)
+    return Answer(http.dump(History().dump({"items": entries})))
+
+
+@blueprint.patch("/<uuid:booking_id>")
+@endpoint(
+    body=BookingChange,
+    answers={200: Booking},
+    problems=(NotFound, SlotTaken, ResourceChanged, BookingClosed, Conflict),
+    conditional=True,
+)
+def change(booking_id: UUID, body: dict[str, Any]) -> Answer:
+    """Change the details, or move it to another time."""
+    settings, versions = current_app.extensions["settings"], http.expected_versions()
+    return http.run(
+        lambda tx: service.change(
+            tx, settings=settings, caller=caller(), booking_id=booking_id, body=body, versions=versions
+        )
+    )
+
+
+def _act(booking_id: UUID, action: str, body: dict[str, Any]) -> Answer:
+    settings, versions = current_app.extensions["settings"], http.expected_versions()
+    return http.run(
+        lambda tx: service.act(
+            tx,
+            settings=settings,
+            caller=caller(),
+            booking_id=booking_id,
+            action=action,
+            reason=body["reason"],
+            override=body["override"],
+            versions=versions,
+        )
+    )
+
+
+@blueprint.post("/<uuid:booking_id>/confirm")
+@endpoint(body=ActionBody, answers={200: Booking}, problems=_STEP, conditional=True)
+def confirm(booking_id: UUID, body: dict[str, Any]) -> Answer:
+    """Accept a pending booking."""
+    return _act(booking_id, "confirm", body)
+
+
+@blueprint.post("/<uuid:booking_id>/decline")
+@endpoint(body=ActionBody, answers={200: Booking}, problems=_STEP, conditional=True)
+def decline(booking_id: UUID, body: dict[str, Any]) -> Answer:
+    """Refuse a pending booking and free its time."""
+    return _act(booking_id, "decline", body)
+
+
+@blueprint.post("/<uuid:booking_id>/cancel")
+@endpoint(body=ActionBody, answers={200: Booking}, problems=_STEP, conditional=True)
+def cancel(booking_id: UUID, body: dict[str, Any]) -> Answer:
+    """Call a booking off and free its time."""
+    return _act(booking_id, "cancel", body)
+
+
+@blueprint.post("/<uuid:booking_id>/check-in")
+@endpoint(body=ActionBody, answers={200: Booking}, problems=_STEP, conditional=True)
+def check_in(booking_id: UUID, body: dict[str, Any]) -> Answer:
+    """The customer is there."""
+    return _act(booking_id, "check-in", body)
+
+
+@blueprint.post("/<uuid:booking_id>/complete")
+@endpoint(body=ActionBody, answers={200: Booking}, problems=_STEP, conditional=True)
+def complete(booking_id: UUID, body: dict[str, Any]) -> Answer:
+    """It took place."""
+    return _act(booking_id, "complete", body)
+
+
+@blueprint.post("/<uuid:booking_id>/no-show")
+@endpoint(body=ActionBody, answers={200: Booking}, problems=_STEP, conditional=True)
+def no_show(booking_id: UUID, body: dict[str, Any]) -> Answer:
+    """The customer did not come."""
+    return _act(booking_id, "no-show", body)
+
+
+@blueprint.patch("/<uuid:booking_id>/status")
+@endpoint(body=StatusChange, answers={200: Booking}, problems=_STEP, conditional=True)
+def set_status(booking_id: UUID, body: dict[str, Any]) -> Answer:
+    """The same as the action that leads to the status."""
+    return _act(booking_id, BY_TARGET[body["status"]].name, body)
+
+
+@blueprint.delete("/<uuid:booking_id>")
+@endpoint(answers={200: Booking}, problems=_STEP, conditional=True)
+def delete(booking_id: UUID) -> Answer:
+    """The same as cancel, without a reason. The booking stays readable."""
+    return _act(booking_id, "cancel", {"reason": None, "override": False})

@@ -1,0 +1,275 @@
+"""Commands and questions about bookings. Each command is one transaction: the booking, its claims, history, reminders
+and event are written together or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from bookings import clock, idempotency, queries
+from bookings.answer import Answer
+from bookings.auth import Actor, Caller
+from bookings.booking import refusals, rules
+from bookings.booking.errors import BookingClosed, SlotTaken, StaffOnly, TooEarly, TransitionRefused
+from bookings.booking.rules import ACTIONS, Action
+from bookings.config import Settings
+from bookings.db import Database, Tx
+from bookings.errors import Conflict, Forbidden, Invalid, NotFound, PreconditionFailed
+from bookings.fields import instant_text
+from bookings.http import versioned
+from bookings.ids import new_id
+
+_sql = queries.load("booking")
+_DETAILS = ("title", "description", "location", "notes")
+
+
+def create(
+    database: Database,
+    *,
+    settings: Settings,
+    caller: Caller,
+    body: Mapping[str, Any],
+    key: idempotency.Key | None = None,
+) -> Answer:
+    """Book: claim every named resource for the whole time or none, in one statement and one round trip.
+
+    Stores its own answer under `key`. Raises Invalid, Forbidden, SlotTaken (with the next free starts), or KeyTaken.
+    """
+    now = clock.now()
+    _check_time(body["startAt"], body["endAt"], now, settings)
+    wish = _wish(settings, caller, body, key, now)
+    try:
+        row = database.row(_sql.create, wish)
+    except SlotTaken:
+        row = None
+    document, version = row or refusals.explain(database, caller.actor, wish)
+    return versioned(document, version, 201, location=f"/bookings/{wish['id']}")
+
+
+def _wish(
+    settings: Settings, caller: Caller, body: Mapping[str, Any], key: idempotency.Key | None, now: datetime
+) -> dict[str, Any]:
+    named = [body.get(name) for name in ("providerId", "resourceId", "workspaceId")]
+    resource_ids = list(dict.fromkeys(str(id) for id in named if id))
+    user_id = body.get("userId") or caller.actor.id
+    return {
+        "id": new_id(),
+        "user_id": user_id,
+        "actor_id": caller.actor.id,
+        "is_admin": caller.actor.is_admin,
+        "provider_id": body.get("providerId"),
+        "workspace_id": body.get("workspaceId"),
+        "resource_ids": array(resource_ids),
+        "start_at": body["startAt"],
+        "end_at": body["endAt"],
+        "units": body["units"],
+        **{name: body[name] for name in _DETAILS},
+        "now": now,
+        "leads": leads(settings),
+        "topics": array(topics(user_id, resource_ids)),
+        "request_id": caller.request_id,
+        "key": key.text if key else None,
+        "fingerprint": key.fingerprint if key else None,
+    }
+
+
+def get(database: Database, *, actor: Actor, booking_id: UUID) -> tuple[str, int]:
+    """The document and version of a booking. Raises NotFound when it is not the actor's to see."""
+    row = database.row(_sql.get, {"id": booking_id, "is_admin": actor.is_admin, "actor_id": actor.id})
+    if row is None:
+        raise NotFound
+    return row[0], row[1]
+
+
+def history(database: Database, *, actor: Actor, booking_id: UUID) -> list[dict[str, Any]]:
+    """Every version of a booking, oldest first. Raises NotFound."""
+    with database.transaction() as tx:
+        rows = tx.all(_sql.history, {"id": booking_id, "is_admin": actor.is_admin, "actor_id": actor.id})
+    if not rows:
+        raise NotFound
+    return rows
+
+
+def change(
+    tx: Tx,
+    *,
+    settings: Settings,
+    caller: Caller,
+    booking_id: UUID,
+    body: Mapping[str, Any],
+    versions: Sequence[int] | None = None,
+) -> Answer:
+    """Change details or move a booking; a move passes the same constraints as a new booking.
+
+    Raises NotFound, PreconditionFailed, BookingClosed, Invalid, SlotTaken.
+    """
+    booking = _lock(tx, caller.actor, booking_id, versions)
+    if booking["status"] not in rules.ACTIVE:
+        raise BookingClosed(bookingStatus=booking["status"])
+    wished = {name: body[name] for name in _DETAILS if name in body} | _wished_time(booking, body)
+    wished = {name: value for name, value in wished.items() if value != booking[name]}
+    if not wished:
+        return versioned(tx_json(booking["document"]), booking["version"])
+    moved = "start_at" in wished or "end_at" in wished
+    if moved and booking["status"] not in rules.MOVABLE:
+        raise BookingClosed("A booking that has begun cannot be moved.", bookingStatus=booking["status"])
+    after = booking | wished
+    if moved:
+        _check_time(after["start_at"], after["end_at"], clock.now(), settings)
+        _move_claims(tx, after)
+    answer = _write(tx, caller, after, "reschedule" if moved else "update", _EVENTS[moved], reason=None)
+    if moved:
+        tx.execute(_sql.drop_reminders, after)
+        _plan_reminders(tx, settings, after)
+    else:
+        tx.execute(_sql.carry_reminders, {"id": booking_id, "version": booking["version"] + 1})
+    return answer
+
+
+_EVENTS = {True: "booking.rescheduled", False: "booking.updated"}
+
+
+def act(
+    tx: Tx,
+    *,
+    settings: Settings,
+    caller: Caller,
+    booking_id: UUID,
+    action: str,
+    reason: str | None = None,
+    override: bool = False,
+    versions: Sequence[int] | None = None,
+) -> Answer:
+    """Take a booking one step through its state machine.
+
+    `override` lets an admin, with a reason, act before the action opens. Raises NotFound, PreconditionFailed,
+    StaffOnly, TransitionRefused (listing what is allowed), TooEarly, Invalid.
+    """
+    step = ACTIONS[action]
+    booking = _lock(tx, caller.actor, booking_id, versions)
+    _check_step(step, booking, caller.actor, settings, reason, override)
+    after = booking | {"status": step.target, "status_reason": reason or booking["status_reason"]}
+    answer = _write(tx, caller, after, step.name, step.event, reason=reason, from_status=booking["status"])
+    if step.target in rules.RELEASED:
+        tx.execute(_sql.release_claims, after)
+    if step.target in rules.ACTIVE:
+        tx.execute(_sql.carry_reminders, {"id": booking_id, "version": booking["version"] + 1})
+    else:
+        tx.execute(_sql.drop_reminders, after)
+    return answer
+
+
+def _check_step(
+    step: Action, booking: dict[str, Any], actor: Actor, settings: Settings, reason: str | None, override: bool
+) -> None:
+    if step.staff_only and not booking["is_staff"]:
+        raise StaffOnly
+    if booking["status"] not in step.sources:
+        allowed = rules.allowed_actions(booking["status"], is_staff=booking["is_staff"])
+        raise TransitionRefused(
+            f"A booking that is {booking['status']} cannot {step.name}.",
+            bookingStatus=booking["status"],
+            allowed=allowed,
+        )
+    if override:
+        if not actor.is_admin:
+            raise Forbidden("Only an admin may override.")
+        if not reason:
+            raise Invalid([("reason", "Say why you override.")])
+        return
+    opens = rules.opens_at(step, booking["start_at"], settings.check_in_opens)
+    if opens and clock.now() < opens:
+        raise TooEarly(opensAt=instant_text(opens))
+
+
+def _lock(tx: Tx, actor: Actor, booking_id: UUID, versions: Sequence[int] | None) -> dict[str, Any]:
+    booking = tx.one(_sql.lock, {"id": booking_id, "is_admin": actor.is_admin, "actor_id": actor.id})
+    if booking is None:
+        raise NotFound
+    if versions is not None and booking["version"] not in versions:
+        raise PreconditionFailed(booking["document"], booking["version"])
+    return booking
+
+
+def _wished_time(booking: dict[str, Any], body: Mapping[str, Any]) -> dict[str, datetime]:
+    start_at = body.get("startAt", booking["start_at"])
+    kept_length: datetime = start_at + (booking["end_at"] - booking["start_at"])
+    return {"start_at": start_at, "end_at": body.get("endAt", kept_length)}
+
+
+def _check_time(start_at: datetime, end_at: datetime, now: datetime, settings: Settings) -> None:
+    wrong = list(
+        rules.time_errors(
+            start_at, end_at, now=now, longest=settings.max_booking_length, ahead=settings.max_booking_ahead
+        )
+    )
+    if wrong:
+        raise Invalid(wrong)
+
+
+def _move_claims(tx: Tx, after: dict[str, Any]) -> None:
+    tx.all(_sql.lock_resources, after)
+    tx.execute(_sql.drop_claims, after)
+    try:
+        with tx.savepoint():
+            if tx.execute(_sql.take_claims, after) != len(after["resource_ids"]):
+                raise SlotTaken
+    except SlotTaken as refused:
+        raise refusals.with_alternatives(tx, refused, after) from refused
+
+
+def _write(
+    tx: Tx,
+    caller: Caller,
+    after: dict[str, Any],
+    action: str,
+    event: str,
+    *,
+    reason: str | None,
+    from_status: str | None = None,
+) -> Answer:
+    row = tx.one(
+        _sql.change,
+        after
+        | {
+            "from_status": from_status or after["status"],
+            "action": action,
+            "event": event,
+            "reason": reason,
+            "actor_id": caller.actor.id,
+            "request_id": caller.request_id,
+            "topics": topics(after["user_id"], after["resource_ids"]),
+            "now": clock.now(),
+        },
+    )
+    if row is None:
+        raise Conflict("The booking changed at the same moment; try again.")
+    return versioned(row["document"], row["version"])
+
+
+def _plan_reminders(tx: Tx, settings: Settings, after: dict[str, Any]) -> None:
+    tx.execute(_sql.plan_reminders, after | {"version": after["version"] + 1, "leads": leads(settings)})
+
+
+def topics(user_id: Any, resource_ids: Sequence[Any]) -> list[str]:
+    """Who may hear of a booking: its customer and whoever owns what it claims."""
+    return [f"user:{user_id}", *(f"resource:{id}" for id in resource_ids)]
+
+
+def leads(settings: Settings) -> str:
+    """REMINDER_LEAD as a PostgreSQL array of intervals."""
+    return array([f"{int(lead.total_seconds())} seconds" for lead in settings.reminder_lead])
+
+
+def array(words: Sequence[str]) -> str:
+    """A PostgreSQL array literal of words that hold neither comma, quote nor brace (ids, topics, durations)."""
+    return "{" + ",".join(words) + "}"
+
+
+def tx_json(document: Any) -> bytes:
+    """Serialise a document that the driver has parsed."""
+    from bookings.http import dump
+
+    return dump(document)
