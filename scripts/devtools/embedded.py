@@ -127,18 +127,23 @@ def postgres(data: Path, version: int = EMBEDDED_VERSION) -> Postgres:
 
     Raises SetupError when that version of PostgreSQL is not on this machine.
     """
-    place = stand_in(data) if os.geteuid() == 0 and not _reachable(data, unprivileged_account()) else data
+    place = postgres_folder(data)
     account = unprivileged_account(place)
     return Postgres(version, postgres_programs(version, account), place, account)
+
+
+def postgres_folder(data: Path) -> Path:
+    """Return where a cluster meant for `data` really is."""
+    return data if _reachable(data, unprivileged_account()) else stand_in(data)
 
 
 def stand_in(path: Path) -> Path:
     """Return where `path` is kept instead when only root can reach it: a name of its own under /var/tmp."""
     digest = hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:12]
-    return _own_folder(Path("/var/tmp") / f"bookings-{digest}") / path.name  # noqa: S108 (owner is checked)
+    return own_folder(Path("/var/tmp") / f"bookings-{digest}") / path.name  # noqa: S108 (owner is checked)
 
 
-def _own_folder(folder: Path) -> Path:
+def own_folder(folder: Path) -> Path:
     """Make a folder that others may pass through; refuse one that somebody else prepared under its predictable name."""
     folder.mkdir(mode=0o711, exist_ok=True)
     status = folder.lstat()

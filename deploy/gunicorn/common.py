@@ -1,0 +1,57 @@
+"""What the web and the sockets processes share; see gunicorn's settings reference for each name."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from bookings.config import ConfigurationError, Settings
+
+worker_class = "gthread"
+# A balancer reuses connections for up to a minute; closing one just as it does so would lose a request.
+keepalive = 75
+# Less than the half minute that Kubernetes and Docker give before they kill.
+graceful_timeout = 25
+# Watches the worker's main loop, not single requests: statement_timeout bounds those.
+timeout = 30
+# Heartbeats are files; on a disk under load they would stall the workers.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 (gunicorn makes a private file there)
+# Two masters of one user would fight over its path.
+control_socket_disable = True
+# The C parser is used silently when it happens to be installed, with rules of its own.
+http_parser = "python"
+# The application logs each request itself, as JSON.
+accesslog = None
+errorlog = "-"
+
+
+def read_settings() -> Settings:
+    """Read the environment; a mistake in it ends gunicorn with one sentence instead of a loop of dying workers."""
+    try:
+        return Settings.from_env()
+    except ConfigurationError as error:
+        sys.exit(f"bookings: {error}")
+
+
+def prepare_metrics(name: str) -> None:
+    """Give this master's workers an empty folder for their counters (prometheus_client's multiprocess mode).
+
+    It lies in PROMETHEUS_MULTIPROC_DIR if that is set, so that a crash leaves nothing in the temporary folder.
+    """
+    base = os.environ.get("PROMETHEUS_MULTIPROC_DIR") or tempfile.mkdtemp(prefix="bookings-metrics-")
+    folder = Path(base) / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for left_over in folder.glob("*.db"):
+        left_over.unlink()
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Remove what a worker counted as currently alive, also when it was killed."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        from prometheus_client.multiprocess import mark_process_dead
+
+        mark_process_dead(worker.pid)

@@ -1,0 +1,19 @@
+"""The REST API: `gunicorn -c deploy/gunicorn/web.py wsgi:app`. WEB_BIND, WEB_WORKERS and WEB_THREADS shape it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deploy.gunicorn.common import *  # noqa: F403 (gunicorn reads its settings from this module's names)
+from deploy.gunicorn.common import prepare_metrics, read_settings
+
+_settings = read_settings()
+bind = _settings.web_bind
+workers = _settings.web_workers
+threads = _settings.web_threads
+
+
+def on_starting(server: Any) -> None:
+    """Run once in the master, before the first worker."""
+    if _settings.enable_metrics:
+        prepare_metrics("web")

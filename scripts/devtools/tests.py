@@ -1,0 +1,104 @@
+"""`scripts/dev.py test`: every check in order, each with its time; ends with pytest's closing line over all its calls."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from devtools.environment import ROOT
+
+# These need the machine for themselves: their processes compete for it, or they measure it.
+SERIAL = "race or crash or load"
+SLOW = "crash or load or fuzz"
+LEAST_COVERAGE = 90
+NO_TESTS_COLLECTED = 5
+# The words of pytest's closing line, in its order; the first of them make the run a failure.
+OUTCOMES = ("failed", "passed", "skipped", "deselected", "xfailed", "xpassed", "warning", "error", "rerun")
+
+
+@dataclass
+class Checks:
+    """The steps that ran, for the table at the end."""
+
+    rows: list[tuple[str, str, float]] = field(default_factory=list)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    failed: bool = False
+
+    def step(self, name: str, *command: str, fine: Iterable[int] = (0,)) -> str:
+        """Run one command in .venv, showing what it prints; returns that, too."""
+        print(f"\n--- {name}", flush=True)
+        start = time.monotonic()
+        code, output = _show([sys.executable, "-m", *command])
+        passed = code in fine
+        self.rows.append((name, "passed" if passed else "FAILED", time.monotonic() - start))
+        self.failed |= not passed
+        return output
+
+    def pytest(self, name: str, *arguments: str, coverage: bool) -> None:
+        """Run pytest once and add its outcomes to the sum."""
+        runner = ["coverage", "run", "-m", "pytest"] if coverage else ["pytest"]
+        output = self.step(name, *runner, *arguments, fine=(0, NO_TESTS_COLLECTED))
+        closing = output.rstrip().rsplit("\n", 1)[-1]
+        for count, outcome in re.findall(r"(\d+) (\w+?)s?\b", closing.split(" in ")[0]):
+            self.outcomes[outcome] += int(count)
+
+    def report(self) -> None:
+        """Print the table, then one closing line in pytest's form over all its calls."""
+        print("\n--- summary")
+        for name, result, seconds in self.rows:
+            print(f"{name:12} {result:7} {seconds:7.1f} s")
+        total = sum(seconds for _, _, seconds in self.rows)
+        words = [f"{self.outcomes[word]} {word}" for word in OUTCOMES if self.outcomes[word] and word != "deselected"]
+        closing = f" {', '.join(words) or 'no tests ran'} in {total:.2f}s "
+        print(f"{closing:=^80}", flush=True)
+
+
+def run(*, quick: bool) -> int:
+    """Run every check, also after one has failed; returns 0 when all passed."""
+    checks = Checks()
+    checks.step("lint", "ruff", "check", ".")
+    checks.step("format", "ruff", "format", "--check", ".")
+    checks.step("types", "mypy")
+    _pytest(checks, quick=quick)
+    checks.report()
+    return 1 if checks.failed else 0
+
+
+def _pytest(checks: Checks, *, quick: bool) -> None:
+    """What can run side by side does, the rest one after the other; coverage counts both, and their subprocesses."""
+    workers = str(min(max(os.cpu_count() or 2, 2), 8))
+    parallel, serial = f"not ({SERIAL})", f"({SERIAL})"
+    if quick:
+        parallel, serial = (f"{part} and not ({SLOW})" for part in (parallel, serial))
+    else:
+        checks.step("erase", "coverage", "erase")
+    side_by_side = ("-q", "-n", workers, "--dist", "loadfile")
+    checks.pytest("parallel", *side_by_side, "-m", parallel, coverage=not quick)
+    checks.pytest("serial", "-q", "-m", serial, coverage=not quick)
+    if not quick:
+        checks.step("combine", "coverage", "combine", "-q")
+        checks.step("coverage", "coverage", "report", f"--fail-under={LEAST_COVERAGE}")
+
+
+def _show(command: list[str]) -> tuple[int, str]:
+    """Run a command from the top of the checkout, passing on what it prints as it comes."""
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    assert process.stdout is not None
+    output = b""
+    try:
+        while chunk := os.read(process.stdout.fileno(), 65536):
+            output += chunk
+            sys.stdout.buffer.write(chunk)
+            sys.stdout.buffer.flush()
+    except KeyboardInterrupt:
+        process.wait()  # Ctrl-C reached it, too: let it stop its servers
+        raise
+    return process.wait(), output.decode(errors="replace")
