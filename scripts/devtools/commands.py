@@ -91,7 +91,7 @@ def _wait_for_servers(dev_set: DevSet, supervisor: Supervisor) -> None:
 
 
 def _make_database(dev_set: DevSet) -> None:
-    """Create the role and the database of an embedded PostgreSQL: an owner without superuser rights, as in production."""
+    """Create the role and the database of an embedded PostgreSQL: an owner, not a superuser, as in production."""
     if "postgres" not in dev_set.embedded:
         return
     password = dev_set.postgres_password
@@ -211,22 +211,16 @@ def _report(dev_set: DevSet, processes: dict[str, dict[str, Any]]) -> dict[str, 
 def _tokens(dev_set: DevSet) -> dict[str, str]:
     """Fresh access tokens of the demo users, made at the same time because each takes a Python start."""
     environment = dev_set.environment()
+    command = [sys.executable, "-m", "bookings", "token"]
     makers = {
-        role: subprocess.Popen(
-            [sys.executable, "-m", "bookings", "token", user],
-            env=environment,
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        role: subprocess.Popen([*command, user], env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         for role, user in dev_set.users.items()
     }
     tokens = {role: maker.communicate()[0].strip() for role, maker in makers.items()}
     for role, maker in makers.items():
         if maker.returncode:
-            raise SetupError(
-                f"No token for the demo {role}; reload the demo data with {_command('restart', dev_set.port)}."
-            )
+            remedy = f"reload the demo data with {_command('restart', dev_set.port)}."
+            raise SetupError(f"There is no token for the demo {role}; {remedy}")
     return tokens
 
 

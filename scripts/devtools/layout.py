@@ -83,7 +83,7 @@ class DevSet:
         self.embedded = [name for name in SERVERS if not given[name]]
 
     def environment(self) -> dict[str, str]:
-        """The environment of the set's processes: ours wins over the shell's, which may set the rest (LOG_LEVEL ...)."""
+        """The environment of the set's processes: ours wins over the shell's, which sets the rest (LOG_LEVEL ...)."""
         return {
             **os.environ,
             "PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",

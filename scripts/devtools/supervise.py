@@ -1,4 +1,4 @@
-"""The processes of a development set under `supervisor`: its configuration, its control, and what a crash left behind."""
+"""The processes of a set under `supervisor`: its configuration, its control, and what a crash left behind."""
 
 from __future__ import annotations
 
@@ -214,6 +214,6 @@ def _holder(port: int) -> str:
     """Name the program that listens on a port, as far as we may know."""
     with contextlib.suppress(psutil.Error, OSError):
         for connection in psutil.net_connections("inet"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            if connection.status == psutil.CONN_LISTEN and connection.pid and connection.laddr[1:] == (port,):
                 return f" by {psutil.Process(connection.pid).name()} (process {connection.pid})"
     return ""

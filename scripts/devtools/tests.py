@@ -1,4 +1,4 @@
-"""`scripts/dev.py test`: every check in order, each with its time; ends with pytest's closing line over all its calls."""
+"""`scripts/dev.py test`: every check in order, each with its time; ends with one closing line in pytest's form."""
 
 from __future__ import annotations
 
