@@ -27,7 +27,6 @@ _SQL = queries.load("migrations")
 _HEADER = """\
 -- The schema after migration {version:04d}, structure only. Written by scripts/migrate.py dump; do not edit.
 
-SET check_function_bodies = off;
 """
 # Whatever a role or database has set, constants in expressions print alike, and names without their schema.
 _SESSION: LiteralString = """
@@ -51,10 +50,15 @@ def dump(connection: Connection, directory: Path = DIRECTORY) -> str:
     migrations = load(directory)
     if todo := ledger.pending(migrations, ledger.applied(connection)):
         raise MigrationError(f"The database lacks {todo[0].file_name}: run scripts/migrate.py up first.")
+    return _HEADER.format(version=len(migrations)) + schema(connection)
+
+
+def schema(connection: Connection) -> str:
+    """Return every statement that makes this schema, in one consistent view of it."""
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         connection.execute(_SESSION)
-        return "\n".join((_HEADER.format(version=len(migrations)), *_sections(connection)))
+        return "\n".join(_sections(connection))
 
 
 def verify(connection: Connection, directory: Path = DIRECTORY) -> None:
@@ -77,6 +81,7 @@ def _sections(connection: Connection) -> list[str]:
     """Every statement, in an order that an empty database accepts, tables with all that hangs on them."""
     functions = _rows(connection, _SQL.functions)
     return [
+        "SET check_function_bodies = off;\n",
         *_texts(connection, _SQL.extensions),
         *_texts(connection, _SQL.types),
         *_texts(connection, _SQL.sequences),

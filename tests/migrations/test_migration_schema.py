@@ -1,0 +1,32 @@
+"""sql/schema.sql: what the migrations make, the same from every PostgreSQL, and whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bookings.migrations import dump, expected_version, files, upgrade
+from bookings.migrations.connection import connect
+from tests.migrations.folder import ROOT
+
+EVERYTHING = Path(__file__).with_name("everything")
+
+
+def dumped(url: str, directory: Path) -> str:
+    with connect(url) as connection:
+        return dump.dump(connection, directory)
+
+
+def test_the_services_migrations_make_exactly_schema_sql(url: str) -> None:
+    assert upgrade(url, report=lambda line: None) == expected_version()
+    assert dumped(url, files.DIRECTORY) == (ROOT / "sql" / "schema.sql").read_text()
+
+
+def test_every_kind_of_object_dumps_alike_and_loads_again(url: str, other_url: str) -> None:
+    """Both versions of PostgreSQL must give the text that is kept, and a database made from it must give it again."""
+    kept = (EVERYTHING / "schema.sql").read_text()
+    upgrade(url, directory=EVERYTHING / "migrations", report=lambda line: None)
+    assert dumped(url, EVERYTHING / "migrations") == kept
+    with connect(other_url) as connection:
+        connection.execute(kept.encode())
+        connection.execute("DISCARD ALL")
+        assert dump.schema(connection) == kept.partition("\n\n")[2]
