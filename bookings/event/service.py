@@ -1,0 +1,64 @@
+"""Placing and reading events. Positions are whole numbers from 1, without gaps, in the one published order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bookings import queries
+from bookings.db import Database, Tx
+
+_sql = queries.load("event")
+_COUNTED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A published fact: its place in the order, who may hear of it, and the JSON that they get."""
+
+    position: int
+    type: str
+    topics: tuple[str, ...]
+    frame: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far the relay is behind: seconds since the oldest waiting fact became true, and how many wait (at most 10,000
+    are counted)."""
+
+    seconds: float
+    waiting: int
+
+
+def place(database: Database, limit: int) -> tuple[int, int]:
+    """Give up to `limit` committed facts their positions; how many it were, and the newest position there is.
+
+    Raises DatabaseUnavailable; psycopg.IntegrityError when another relay placed at the same moment.
+    """
+    row = database.row(_sql.place, {"limit": limit})
+    assert row is not None
+    return row[0], row[1]
+
+
+def newest(database: Database) -> int:
+    """The last position there is; 0 before the first event. Raises DatabaseUnavailable."""
+    row = database.row(_sql.newest)
+    assert row is not None
+    return int(row[0])
+
+
+def after(database: Database, position: int, limit: int) -> list[Event]:
+    """The events behind a position, in order. Raises DatabaseUnavailable."""
+
+    def read(tx: Tx) -> list[Event]:
+        rows = tx.all(_sql.after, {"after": position, "limit": limit})
+        return [Event(row["position"], row["type"], tuple(row["topics"]), row["frame"]) for row in rows]
+
+    return database.run(read)
+
+
+def lag(database: Database) -> Lag:
+    """How far the relay is behind, for metrics. Raises DatabaseUnavailable."""
+    row = database.row(_sql.lag, {"bound": _COUNTED})
+    assert row is not None
+    return Lag(row[0] or 0.0, row[1])

@@ -1,0 +1,50 @@
+-- Events: from the outbox into the published order, and out of it again.
+
+-- fragment: frame
+-- What subscribers get, defined here once for the stream, for catching up and for whoever comes next.
+json_build_object('event', type, 'data', data, 'id', position::text,
+    'timestamp', btrim(to_json(occurred_at AT TIME ZONE 'UTC')::text, '"') || 'Z')::text
+
+-- name: try_lead
+-- One relay leads at a time. The lock belongs to a transaction, so that it also works through PgBouncer.
+SELECT pg_try_advisory_xact_lock(%(key)s)
+
+-- name: bound_leadership
+-- A leader that freezes or loses its machine is thrown out by PostgreSQL, which frees its lock.
+SELECT set_config('idle_in_transaction_session_timeout', %(milliseconds)s::text, true)
+
+-- name: still_leading
+-- The leader's sign of life, well inside the time above.
+SELECT 1
+
+-- name: place
+-- Give the oldest committed facts the next positions, without gaps. Two relays at once collide on the primary key and
+-- one of them changes nothing.
+WITH moved AS (
+    DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox ORDER BY seq LIMIT %(limit)s) RETURNING *
+), last AS (
+    SELECT coalesce(max(position), 0) AS position FROM events
+), placed AS (
+    INSERT INTO events (position, type, booking_id, topics, data, actor_id, request_id, occurred_at)
+    SELECT last.position + row_number() OVER (ORDER BY seq), type, booking_id, topics, data, actor_id, request_id,
+           occurred_at
+      FROM moved, last
+    RETURNING position
+)
+SELECT (SELECT count(*) FROM placed) AS moved,
+       coalesce((SELECT max(position) FROM placed), (SELECT position FROM last)) AS newest
+
+-- name: newest
+-- The end of the published order.
+SELECT coalesce(max(position), 0) AS newest FROM events
+
+-- name: after
+-- What was published after a position, in order, for those who tell everyone.
+SELECT position, type, topics, {frame} AS frame
+  FROM events WHERE position > %(after)s ORDER BY position LIMIT %(limit)s
+
+-- name: lag
+-- How far the relay is behind: the age of the oldest fact without a position, and how many there are (counted no
+-- further than the bound, because a scrape must stay cheap when the relay is down).
+SELECT greatest(extract(epoch FROM clock_timestamp() - (SELECT occurred_at FROM outbox ORDER BY seq LIMIT 1)), 0)::float8,
+       (SELECT count(*) FROM (SELECT FROM outbox LIMIT %(bound)s) AS waiting)
