@@ -16,6 +16,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
 from bookings.config import Settings
 from bookings.errors import DatabaseUnavailable, DomainError
+from bookings.prepared import HotConnection, Prepared, Row
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -63,10 +64,10 @@ class Database:
         self._name = name
         self._lock = threading.Lock()
         self._pid = 0
-        self._pool: ConnectionPool[Connection[Any]] | None = None
+        self._pool: ConnectionPool[HotConnection] | None = None
 
     @property
-    def pool(self) -> ConnectionPool[Connection[Any]]:
+    def pool(self) -> ConnectionPool[HotConnection]:
         """This process's pool."""
         if self._pool is None or self._pid != os.getpid():
             with self._lock:
@@ -74,11 +75,12 @@ class Database:
                     self._pool, self._pid = self._open(), os.getpid()
         return self._pool
 
-    def _open(self) -> ConnectionPool[Connection[Any]]:
+    def _open(self) -> ConnectionPool[HotConnection]:
         timeout = int(self._settings.db_statement_timeout.total_seconds() * 1000)
         pool = ConnectionPool(
             self._settings.database_url,
             open=False,
+            connection_class=HotConnection,
             min_size=min(2, self._settings.db_pool_size),
             max_size=self._settings.db_pool_size,
             # Overload answers 503 soon instead of queueing without end.
@@ -88,6 +90,9 @@ class Database:
                 # Without autocommit an earlier SELECT would have opened a transaction and ours were a savepoint.
                 "autocommit": True,
                 "connect_timeout": 3,
+                # A silent network is noticed within seconds instead of after the kernel's quarter of an hour.
+                "tcp_user_timeout": 10_000,
+                "keepalives_idle": 30,
                 "application_name": self._name,
                 "prepare_threshold": 0 if self._settings.db_prepare else None,
                 "options": f"-c timezone=UTC -c statement_timeout={timeout} -c idle_in_transaction_session_timeout=30s",
@@ -114,13 +119,23 @@ class Database:
                 row: tuple[Any, ...] | None = connection.execute(query, params).fetchone()
                 return row
 
-        return self._persist(once, lambda: True)
+        return self._persist(once, _always)
 
-    def one_row(self, query: LiteralString, params: Params | None = None) -> tuple[Any, ...]:
-        """Like `row`, for a statement that always returns one."""
-        row = self.row(query, params)
+    def hot(self, statement: Prepared, params: Params) -> Row | None:
+        """Like `row`, for the statements of the booking path: the first row as PostgreSQL's own text."""
+        prepare = self._settings.db_prepare
+
+        def once() -> Row | None:
+            with self.pool.connection() as connection:
+                return statement.row(connection, params, prepare=prepare)
+
+        return self._persist(once, _always)
+
+    def hot_one(self, statement: Prepared, params: Params) -> Row:
+        """Like `hot`, for a statement that always returns a row."""
+        row = self.hot(statement, params)
         if row is None:
-            raise LookupError("a statement that always returns a row returned none")
+            raise LookupError(f"{statement.name!r} returned no row")
         return row
 
     def run(self, work: Callable[[Tx], T]) -> T:
@@ -163,6 +178,10 @@ class Database:
                 else:
                     log.warning("database gave up", extra={"error": str(error), "sqlstate": error.sqlstate})
                     raise DatabaseUnavailable from error
+
+
+def _always() -> bool:
+    return True
 
 
 def _connection_lost(error: psycopg.OperationalError) -> bool:

@@ -22,7 +22,9 @@ class Input(Schema):
         unknown = RAISE
 
     error_messages = {  # noqa: RUF012 -- marshmallow declares it as an instance variable
-       "unknown": "Unknown field.", "type": "Must be a JSON object."}
+        "unknown": "Unknown field.",
+        "type": "Must be a JSON object.",
+    }
 
 
 class Instant(fields.Field[datetime]):

@@ -18,13 +18,18 @@ from bookings.booking.rules import STATUSES
 from bookings.booking.schemas import Booking
 from bookings.db import Database
 from bookings.errors import Forbidden, Invalid
+from bookings.prepared import Prepared, array
 
 _sql = queries.load("booking")
+_LISTS = {
+    (scope, order): Prepared(f"booking.list_{scope}_{order}", getattr(_sql, f"list_of_{scope}_{order}"))
+    for scope in ("user", "owner", "all")
+    for order in ("ascending", "descending")
+}
 #: totals are exact up to here; counting further would make a page cost what the table holds
 TOTAL_BOUND = 1000
 _FIRST, _LAST = "-infinity", "infinity"
 _LOWEST_ID, _HIGHEST_ID = UUID(int=0), UUID(int=2**128 - 1)
-_ALL_STATUSES = list(STATUSES)
 _FIELDS = tuple(Booking().fields)
 
 
@@ -38,8 +43,9 @@ def listing(database: Database, *, actor: Actor, query: Mapping[str, Any]) -> An
     params |= _period(query)
     params |= _position(query, descending)
     order = "descending" if descending else "ascending"
-    documents, shown, last_start, last_id, total = database.one_row(getattr(_sql, f"list_of_{scope}_{order}"), params)
-    cursor = _cursor(last_start.isoformat(), last_id) if shown == query["limit"] else None
+    documents, shown, last_start, last_id, counted = database.hot_one(_LISTS[scope, order], params)
+    total = int(counted or 0)
+    cursor = _cursor(last_start, last_id) if int(shown or 0) == query["limit"] else None
     page = None if "cursor" in query else query["page"]
     tail = orjson.dumps(
         {
@@ -49,8 +55,8 @@ def listing(database: Database, *, actor: Actor, query: Mapping[str, Any]) -> An
             "totalIsExact": total <= TOTAL_BOUND,
             "nextCursor": cursor,
         }
-    ).decode()
-    return Answer(f'{{"items":[{_only(documents, query.get("fields_"))}],{tail[1:]}')
+    )
+    return Answer(b'{"items":[%b],%b' % (_only(documents or b"", query.get("fields_")), tail[1:]))
 
 
 def _scope(actor: Actor, query: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -76,7 +82,7 @@ def _period(query: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "from": max(lower).isoformat() if lower else _FIRST,
         "to": min(upper).isoformat() if upper else _LAST,
-        "statuses": list(query["status"]) if "status" in query else _ALL_STATUSES,
+        "statuses": array(query.get("status", STATUSES)),
     }
 
 
@@ -94,24 +100,24 @@ def _position(query: Mapping[str, Any], descending: bool) -> dict[str, Any]:
     }
 
 
-def _cursor(start_at: str, id: UUID) -> str:
-    return base64.urlsafe_b64encode(f"{start_at} {id}".encode()).decode().rstrip("=")
+def _cursor(start_at: bytes | None, id: bytes | None) -> str:
+    return base64.urlsafe_b64encode(b"%b|%b" % (start_at or b"", id or b"")).decode().rstrip("=")
 
 
 def _read_cursor(text: str) -> tuple[str, UUID]:
     try:
-        start_at, id = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().split(" ")
+        start_at, id = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().split("|")
         return datetime.fromisoformat(start_at).isoformat(), UUID(id)
     except (ValueError, binascii.Error):
         raise Invalid([("cursor", "Is not a nextCursor of this list.")]) from None
 
 
-def _only(documents: str, fields: str | None) -> str:
+def _only(documents: bytes, fields: str | None) -> bytes:
     """The documents, cut down to the wished fields."""
     if fields is None:
         return documents
     names = fields.split(",")
     if unknown := sorted(set(names) - set(_FIELDS)):
         raise Invalid([("fields", f"Unknown: {', '.join(unknown)}. Known: {', '.join(_FIELDS)}.")])
-    cut = [{name: item[name] for name in names} for item in orjson.loads(f"[{documents}]")]
-    return orjson.dumps(cut).decode()[1:-1]
+    cut = [{name: item[name] for name in names} for item in orjson.loads(b"[%b]" % documents)]
+    return orjson.dumps(cut)[1:-1]

@@ -9,32 +9,30 @@ from uuid import UUID
 from bookings import queries
 from bookings.auth import Actor
 from bookings.booking.errors import NotForYou, SlotTaken
-from bookings.db import Database, Tx
+from bookings.db import Tx
 from bookings.errors import Invalid
 from bookings.fields import instant_text
 
 _sql = queries.load("booking")
 
 
-def explain(database: Database, actor: Actor, wish: Mapping[str, Any]) -> tuple[str, int]:
+def explain(tx: Tx, actor: Actor, wish: Mapping[str, Any]) -> str:
     """Raise the error that explains why nothing was written.
 
-    Returns the document and version instead when the booking is there after all: its first try was committed and only
+    Returns the document instead when the booking is there after all: its first try was committed and only
     the answer was lost. Raises NotForYou, Invalid naming the wrong ids, or SlotTaken.
     """
-    done, user_known, resources = database.one_row(_sql.explain_refusal, wish)
-    if done is not None:
-        return done, 1
-    found = {UUID(resource["id"]): resource for resource in resources if resource["active"]}
+    known = tx.one(_sql.explain_refusal, wish) or {}
+    if known["done"] is not None:
+        return str(known["done"])
+    found = {UUID(resource["id"]): resource for resource in known["resources"] if resource["active"]}
     if not _permitted(actor, wish, list(found.values())):
         raise NotForYou(errors=[{"field": "userId", "message": NotForYou.title()}])
-    wrong = [] if user_known else [("userId", "There is no such user.")]
+    wrong = [] if known["user_known"] else [("userId", "There is no such user.")]
     wrong += _wrong_ids(wish, found)
     if wrong:
         raise Invalid(wrong)
-    with database.transaction() as tx:
-        refused = with_alternatives(tx, SlotTaken(), wish)
-    raise refused
+    raise with_alternatives(tx, SlotTaken(), wish)
 
 
 def _permitted(actor: Actor, wish: Mapping[str, Any], resources: list[dict[str, Any]]) -> bool:

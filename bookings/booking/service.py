@@ -20,8 +20,11 @@ from bookings.errors import Conflict, Forbidden, Invalid, NotFound, Precondition
 from bookings.fields import instant_text
 from bookings.http import versioned
 from bookings.ids import new_id
+from bookings.prepared import Prepared, array
 
 _sql = queries.load("booking")
+_CREATE = Prepared("booking.create", _sql.create)
+_GET = Prepared("booking.get", _sql.get)
 _DETAILS = ("title", "description", "location", "notes")
 
 
@@ -41,11 +44,11 @@ def create(
     _check_time(body["startAt"], body["endAt"], now, settings)
     wish = _wish(settings, caller, body, key, now)
     try:
-        row = database.row(_sql.create, wish)
+        row = database.hot(_CREATE, wish)
     except SlotTaken:
         row = None
-    document, version = row or refusals.explain(database, caller.actor, wish)
-    return versioned(document, version, 201, location=f"/bookings/{wish['id']}")
+    document = row[0] if row else database.run(lambda tx: refusals.explain(tx, caller.actor, wish))
+    return versioned(document or b"", 1, 201, location=f"/bookings/{wish['id']}")
 
 
 def _wish(
@@ -75,12 +78,12 @@ def _wish(
     }
 
 
-def get(database: Database, *, actor: Actor, booking_id: UUID) -> tuple[str, int]:
+def get(database: Database, *, actor: Actor, booking_id: UUID) -> tuple[bytes, int]:
     """The document and version of a booking. Raises NotFound when it is not the actor's to see."""
-    row = database.row(_sql.get, {"id": booking_id, "is_admin": actor.is_admin, "actor_id": actor.id})
+    row = database.hot(_GET, {"id": booking_id, "is_admin": actor.is_admin, "actor_id": actor.id})
     if row is None:
         raise NotFound
-    return row[0], row[1]
+    return row[0] or b"", int(row[1] or 0)
 
 
 def history(database: Database, *, actor: Actor, booking_id: UUID) -> list[dict[str, Any]]:
@@ -261,11 +264,6 @@ def topics(user_id: Any, resource_ids: Sequence[Any]) -> list[str]:
 def leads(settings: Settings) -> str:
     """REMINDER_LEAD as a PostgreSQL array of intervals."""
     return array([f"{int(lead.total_seconds())} seconds" for lead in settings.reminder_lead])
-
-
-def array(words: Sequence[str]) -> str:
-    """A PostgreSQL array literal of words that hold neither comma, quote nor brace (ids, topics, durations)."""
-    return "{" + ",".join(words) + "}"
 
 
 def tx_json(document: Any) -> bytes:

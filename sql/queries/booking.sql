@@ -25,8 +25,8 @@
 
 -- fragment: visible
 -- Whether the actor may see booking `b`: an admin all, a customer their own, a provider what claims a resource of theirs.
-(%(is_admin)s OR b.user_id = %(actor_id)s OR EXISTS (
-    SELECT FROM resources WHERE id = ANY (b.resource_ids) AND owner_id = %(actor_id)s))
+(%(is_admin)s::boolean OR b.user_id = %(actor_id)s::uuid OR EXISTS (
+    SELECT FROM resources WHERE id = ANY (b.resource_ids) AND owner_id = %(actor_id)s::uuid))
 
 -- name: create
 -- One statement, one round trip: claim, book, write history, reminders, event and replayable answer, or none of it.
@@ -42,15 +42,15 @@ WITH asked AS (
            coalesce(%(workspace_id)s::uuid, min(id::text) FILTER (WHERE kind = 'workspace')::uuid) AS workspace_id
       FROM asked
     HAVING count(*) = cardinality(%(resource_ids)s::uuid[])
-       AND bool_and(capacity >= %(units)s)
+       AND bool_and(capacity >= %(units)s::integer)
        AND bool_and((id IS DISTINCT FROM %(provider_id)s::uuid OR kind = 'provider')
                 AND (id IS DISTINCT FROM %(workspace_id)s::uuid OR kind = 'workspace'))
-       AND (%(is_admin)s OR %(user_id)s = %(actor_id)s
+       AND (%(is_admin)s::boolean OR %(user_id)s::uuid = %(actor_id)s::uuid
             OR (bool_or(owner_id = %(actor_id)s) AND bool_and(owner_id IS NULL OR owner_id = %(actor_id)s)))
        AND EXISTS (SELECT FROM users WHERE id = %(user_id)s AND disabled_at IS NULL)
 ), claimed AS (
     INSERT INTO allocations (resource_id, exclusive, during, units, booking_id, start_at)
-    SELECT asked.id, exclusive, tstzrange(%(start_at)s, %(end_at)s), %(units)s, %(id)s, %(start_at)s
+    SELECT asked.id, exclusive, tstzrange(%(start_at)s::timestamptz, %(end_at)s::timestamptz), %(units)s, %(id)s::uuid, %(start_at)s
       FROM asked, verdict ORDER BY asked.id
     ON CONFLICT ON CONSTRAINT allocations_no_overlap DO NOTHING
     RETURNING resource_id
@@ -59,7 +59,8 @@ WITH asked AS (
                           title, description, location, notes, created_by, created_at, updated_at)
     SELECT %(id)s, %(user_id)s, %(resource_ids)s::uuid[], provider_id, workspace_id, %(start_at)s, %(end_at)s, %(units)s,
            CASE WHEN auto_confirm THEN 'confirmed' ELSE 'pending' END,
-           %(title)s, %(description)s, %(location)s, %(notes)s, %(actor_id)s, %(now)s, %(now)s
+           %(title)s::text, %(description)s::text, %(location)s::text, %(notes)s::text, %(actor_id)s,
+           %(now)s::timestamptz, %(now)s
       FROM verdict
      WHERE (SELECT count(*) FROM claimed) = cardinality(%(resource_ids)s::uuid[])
     RETURNING *
@@ -67,7 +68,7 @@ WITH asked AS (
     SELECT b.version, b.status, {document} AS document FROM booked AS b
 ), history AS (
     INSERT INTO booking_history (booking_id, version, action, status, start_at, end_at, actor_id, request_id, at)
-    SELECT %(id)s, version, 'create', status, %(start_at)s, %(end_at)s, %(actor_id)s, %(request_id)s, %(now)s FROM answer
+    SELECT %(id)s, version, 'create', status, %(start_at)s, %(end_at)s, %(actor_id)s, %(request_id)s::text, %(now)s FROM answer
 ), reminding AS (
     INSERT INTO reminders (booking_id, booking_version, recipient_id, lead, due_at)
     SELECT %(id)s, version, %(user_id)s, lead, %(start_at)s - lead
@@ -77,9 +78,9 @@ WITH asked AS (
     SELECT 'booking.created', %(id)s, %(topics)s::text[], document, %(actor_id)s, %(request_id)s, %(now)s FROM answer
 ), kept AS (
     INSERT INTO idempotency_keys (actor_id, key, fingerprint, status, headers, body)
-    SELECT %(actor_id)s, %(key)s, %(fingerprint)s, 201,
+    SELECT %(actor_id)s, %(key)s::text, %(fingerprint)s::bytea, 201,
            json_build_object('ETag', '"1"', 'Location', '/bookings/' || %(id)s::uuid), document
-      FROM answer WHERE %(key)s::text IS NOT NULL
+      FROM answer WHERE %(key)s IS NOT NULL
 )
 SELECT document::text, version FROM answer
 
@@ -113,7 +114,7 @@ ORDER BY candidate LIMIT 3
 
 -- name: get
 -- One booking for someone entitled to it.
-SELECT {document}::text, b.version FROM bookings AS b WHERE b.id = %(id)s AND {visible}
+SELECT {document}::text, b.version FROM bookings AS b WHERE b.id = %(id)s::uuid AND {visible}
 
 -- fragment: chosen
 -- The filters every list takes. Their defaults let everything pass, so that one plan serves all.
@@ -145,27 +146,27 @@ SELECT coalesce(string_agg({document}::text, ',' ORDER BY place), '') AS documen
 -- fragment: total_of_user
 -- How many bookings a customer has, counted no further than the bound.
 (SELECT count(*) FROM (SELECT FROM bookings AS b WHERE user_id = %(user_id)s AND {period} AND {chosen}
-   LIMIT %(total_bound)s) AS counted) AS total
+   LIMIT %(total_bound)s::bigint) AS counted) AS total
 
 -- name: list_of_user_ascending
 -- A customer's bookings, earliest first.
 {shown} {total_of_user} FROM (
     SELECT *, row_number() OVER (ORDER BY start_at, id) AS place FROM bookings AS b
      WHERE user_id = %(user_id)s AND {period} AND {chosen} AND {after}
-     ORDER BY start_at, id LIMIT %(limit)s OFFSET %(offset)s) AS b
+     ORDER BY start_at, id LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint) AS b
 
 -- name: list_of_user_descending
 -- A customer's bookings, latest first.
 {shown} {total_of_user} FROM (
     SELECT *, row_number() OVER (ORDER BY start_at DESC, id DESC) AS place FROM bookings AS b
      WHERE user_id = %(user_id)s AND {period} AND {chosen} AND {before}
-     ORDER BY start_at DESC, id DESC LIMIT %(limit)s OFFSET %(offset)s) AS b
+     ORDER BY start_at DESC, id DESC LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint) AS b
 
 -- fragment: total_of_owner
 -- How many bookings claim a resource of this owner, counted no further than the bound.
 (SELECT count(*) FROM (SELECT DISTINCT b.id FROM resources AS r JOIN allocations AS a ON a.resource_id = r.id
     JOIN bookings AS b ON b.id = a.booking_id
-   WHERE r.owner_id = %(owner_id)s AND {claimed} AND {chosen} LIMIT %(total_bound)s) AS counted) AS total
+   WHERE r.owner_id = %(owner_id)s::uuid AND {claimed} AND {chosen} LIMIT %(total_bound)s::bigint) AS counted) AS total
 
 -- name: list_of_owner_ascending
 -- A provider's calendar, earliest first: the first few of each of their resources, merged.
@@ -175,10 +176,10 @@ SELECT coalesce(string_agg({document}::text, ',' ORDER BY place), '') AS documen
             SELECT a.booking_id FROM allocations AS a JOIN bookings AS b ON b.id = a.booking_id
              WHERE a.resource_id = r.id AND {claimed} AND {chosen}
                AND (a.start_at, a.booking_id) > (%(after_start)s::timestamptz, %(after_id)s::uuid)
-             ORDER BY a.start_at, a.booking_id LIMIT %(limit)s::bigint + %(offset)s) AS claims
-         WHERE r.owner_id = %(owner_id)s) AS first_few
+             ORDER BY a.start_at, a.booking_id LIMIT %(limit)s::bigint + %(offset)s::bigint) AS claims
+         WHERE r.owner_id = %(owner_id)s::uuid) AS first_few
     JOIN bookings AS b ON b.id = booking_id
-    ORDER BY b.start_at, b.id LIMIT %(limit)s OFFSET %(offset)s) AS b
+    ORDER BY b.start_at, b.id LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint) AS b
 
 -- name: list_of_owner_descending
 -- A provider's calendar, latest first.
@@ -188,28 +189,28 @@ SELECT coalesce(string_agg({document}::text, ',' ORDER BY place), '') AS documen
             SELECT a.booking_id FROM allocations AS a JOIN bookings AS b ON b.id = a.booking_id
              WHERE a.resource_id = r.id AND {claimed} AND {chosen}
                AND (a.start_at, a.booking_id) < (%(after_start)s::timestamptz, %(after_id)s::uuid)
-             ORDER BY a.start_at DESC, a.booking_id DESC LIMIT %(limit)s::bigint + %(offset)s) AS claims
-         WHERE r.owner_id = %(owner_id)s) AS first_few
+             ORDER BY a.start_at DESC, a.booking_id DESC LIMIT %(limit)s::bigint + %(offset)s::bigint) AS claims
+         WHERE r.owner_id = %(owner_id)s::uuid) AS first_few
     JOIN bookings AS b ON b.id = booking_id
-    ORDER BY b.start_at DESC, b.id DESC LIMIT %(limit)s OFFSET %(offset)s) AS b
+    ORDER BY b.start_at DESC, b.id DESC LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint) AS b
 
 -- fragment: total_of_all
 -- How many bookings there are, counted no further than the bound.
-(SELECT count(*) FROM (SELECT FROM bookings AS b WHERE {period} AND {chosen} LIMIT %(total_bound)s) AS counted) AS total
+(SELECT count(*) FROM (SELECT FROM bookings AS b WHERE {period} AND {chosen} LIMIT %(total_bound)s::bigint) AS counted) AS total
 
 -- name: list_of_all_ascending
 -- Everybody's bookings, earliest first; for admins.
 {shown} {total_of_all} FROM (
     SELECT *, row_number() OVER (ORDER BY start_at, id) AS place FROM bookings AS b
      WHERE {period} AND {chosen} AND {after}
-     ORDER BY start_at, id LIMIT %(limit)s OFFSET %(offset)s) AS b
+     ORDER BY start_at, id LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint) AS b
 
 -- name: list_of_all_descending
 -- Everybody's bookings, latest first; for admins.
 {shown} {total_of_all} FROM (
     SELECT *, row_number() OVER (ORDER BY start_at DESC, id DESC) AS place FROM bookings AS b
      WHERE {period} AND {chosen} AND {before}
-     ORDER BY start_at DESC, id DESC LIMIT %(limit)s OFFSET %(offset)s) AS b
+     ORDER BY start_at DESC, id DESC LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint) AS b
 
 -- name: lock
 -- A booking about to change, locked until the command commits so that its events keep their order. `is_staff`: the
