@@ -42,7 +42,8 @@ def main() -> None:
         if line.startswith("+"):
             pids.append(int(line[1:]))
         elif line.startswith("-"):
-            pids.remove(int(line[1:]))
+            with contextlib.suppress(ValueError):  # stopped a second time
+                pids.remove(int(line[1:]))
         else:
             folders.append(line)
     for pid in pids:
