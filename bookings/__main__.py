@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from bookings import log
 from bookings.config import ConfigurationError, Settings
 
 
@@ -27,6 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
             from bookings.account.commands import print_token
 
             return print_token(settings, options.user)
+        log.configure(settings.log_level)
         return run(settings)
     except ConfigurationError as error:
         print(f"bookings: {error}", file=sys.stderr)
