@@ -8,6 +8,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from gunicorn.glogging import Logger
+
+from bookings import log
 from bookings.config import ConfigurationError, Settings
 
 worker_class = "gthread"
@@ -23,9 +26,8 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 control_socket_disable = True
 # The C parser is used silently when it happens to be installed, with rules of its own.
 http_parser = "python"
-# The application logs each request itself, as JSON.
+# The application logs each request itself.
 accesslog = None
-errorlog = "-"
 
 
 def read_settings() -> Settings:
@@ -34,6 +36,18 @@ def read_settings() -> Settings:
         return Settings.from_env()
     except ConfigurationError as error:
         sys.exit(f"bookings: {error}")
+
+
+class JsonLogger(Logger):  # type: ignore[misc]
+    """Writes gunicorn's own lines as the application writes its: JSON. (`logconfig_dict` would turn accesslog on.)"""
+
+    def setup(self, cfg: Any) -> None:
+        """Configure logging; called in the master before anything is logged."""
+        super().setup(cfg)
+        log.configure(read_settings().log_level)
+
+
+logger_class = JsonLogger
 
 
 def prepare_metrics(name: str) -> None:
