@@ -86,6 +86,8 @@ class Database:
             # Overload answers 503 soon instead of queueing without end.
             timeout=self._settings.db_pool_timeout.total_seconds(),
             max_waiting=self._settings.db_pool_size * 16,
+            # Then the next request tries at once; by default the pause between two attempts doubles for five minutes.
+            reconnect_timeout=2.0,
             kwargs={
                 # Without autocommit an earlier SELECT would have opened a transaction and ours were a savepoint.
                 "autocommit": True,

@@ -10,12 +10,10 @@ import threading
 from types import FrameType
 from typing import Any
 
-from bookings import log
 from deploy.gunicorn.common import *  # noqa: F403 (gunicorn reads its settings from this module's names)
 from deploy.gunicorn.common import prepare_metrics, read_settings
 
 _settings = read_settings()
-logconfig_dict = log.configuration(_settings.log_level)
 bind = _settings.sockets_bind
 workers = 1
 # A socket occupies a thread as long as it is open; some are left for /health, /ready, /metrics and refusals.

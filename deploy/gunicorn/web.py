@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from bookings import log
 from deploy.gunicorn.common import *  # noqa: F403 (gunicorn reads its settings from this module's names)
 from deploy.gunicorn.common import prepare_metrics, read_settings
 
 _settings = read_settings()
-logconfig_dict = log.configuration(_settings.log_level)
 bind = _settings.web_bind
 workers = _settings.web_workers
 threads = _settings.web_threads
