@@ -27,10 +27,12 @@ def main(arguments: list[str] | None = None) -> int:
         options.run(options)
     except (MigrationError, ConfigurationError) as error:
         return _refuse(str(error))
+    except OSError as error:
+        return _refuse(f"{error.filename} cannot be used ({error.strerror}): see to that and run again.")
     except psycopg.Error as error:
         return _refuse(f"PostgreSQL answered {' '.join(str(error).split())!r}: see to that and run again.")
     except KeyboardInterrupt:
-        return _refuse("Interrupted: the file that was running is rolled back; run again to go on.")
+        return _refuse("Interrupted: what ran in a transaction is rolled back; run again to go on.")
     return 0
 
 

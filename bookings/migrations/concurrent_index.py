@@ -18,7 +18,9 @@ def already_built(connection: Connection, migration: Migration, report: Callable
     if wanted is None:
         return False
     name, table = wanted
-    row = connection.execute(SQL.find_index, {"name": name, "table": table}).fetchone()
+    with connection.transaction():  # a dead runner's session may still build: it holds this lock until it has ended
+        connection.execute(f"LOCK TABLE {table} IN SHARE UPDATE EXCLUSIVE MODE".encode())
+        row = connection.execute(SQL.find_index, {"name": name, "table": table}).fetchone()
     if row is None:
         return False
     schema, valid = row
@@ -31,7 +33,7 @@ def already_built(connection: Connection, migration: Migration, report: Callable
 
 
 def _index_and_table(statement: Statement) -> tuple[str, str] | None:
-    """Read CREATE [UNIQUE] INDEX CONCURRENTLY [IF NOT EXISTS] name ON [ONLY] table; the table for to_regclass."""
+    """Read CREATE [UNIQUE] INDEX CONCURRENTLY [IF NOT EXISTS] name ON [ONLY] table; the table as written."""
     words = [token.upper() for token in statement]
     if words[0] != "CREATE" or words[1:4].count("INDEX") != 1 or "CONCURRENTLY" not in words[2:4] or "ON" not in words:
         return None

@@ -42,7 +42,10 @@ def _remedy(migration: Migration, error: psycopg.Error) -> str:
 
 def _reason(error: psycopg.Error) -> str:
     message = error.diag.message_primary or " ".join(str(error).split()) or type(error).__name__
-    return f"{message} ({error.diag.message_detail})" if error.diag.message_detail else message
+    detail = error.diag.message_detail
+    if detail is None or isinstance(error, psycopg.errors.CheckViolation | psycopg.errors.NotNullViolation):
+        return message  # their detail is the whole row, which does not belong in a terminal's or a pipeline's log
+    return f"{message} ({detail.rstrip('.')})"
 
 
 def _line(migration: Migration, error: psycopg.Error) -> str:

@@ -100,7 +100,8 @@ def _in_transaction(connection: Connection, migration: Migration, patience: Pati
     """The version row goes first: a rival's row is met before any work, and all of it commits or vanishes together."""
     started = time.monotonic()
     with connection.transaction():
-        connection.execute("SELECT set_config('lock_timeout', %s, true)", (f"{int(patience.lock_timeout * 1000)}ms",))
+        lock_timeout = max(1, round(patience.lock_timeout * 1000))  # PostgreSQL takes 0 for "for ever"
+        connection.execute("SELECT set_config('lock_timeout', %s, true)", (f"{lock_timeout}ms",))
         _record(connection, migration, 0)
         connection.execute(migration.sql.encode())
         connection.execute("RESET ROLE")  # the file may have SET either; the ledger is ours

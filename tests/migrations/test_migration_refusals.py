@@ -73,6 +73,18 @@ def test_a_constraint_checked_at_commit_fails_the_file_too(migrations: Migration
     assert applied_version(session) == 0
 
 
+def test_a_failing_row_is_not_printed(migrations: Migrations) -> None:
+    migrations.write(
+        _0001_rooms="CREATE TABLE rooms (name text, CHECK (name <> 'secret')); INSERT INTO rooms VALUES ('secret');"
+    )
+    assert "secret" not in migrations.refusal("up")
+
+
+def test_a_file_that_cannot_be_read_is_one_sentence(migrations: Migrations) -> None:
+    (migrations.directory / "0001_rooms.sql").mkdir()
+    assert "0001_rooms.sql cannot be used (Is a directory)" in migrations.refusal("up")
+
+
 def test_a_procedure_cannot_commit_behind_our_back(migrations: Migrations, session: Session) -> None:
     migrations.write(_0001_rooms=f"{ROOMS} DO $$ BEGIN COMMIT; END $$;")
     assert "invalid transaction termination" in migrations.refusal("up")
