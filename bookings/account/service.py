@@ -1,0 +1,133 @@
+"""Commands on accounts. Passwords are hashed before a transaction begins: it takes as long as hundreds of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from bookings import queries
+from bookings.account import sessions
+from bookings.account.errors import AccountDisabled, InvalidCredentials, OwnRole, PasswordChanged
+from bookings.auth import Caller, require_admin
+from bookings.clock import now
+from bookings.config import Settings
+from bookings.db import Database, Tx
+from bookings.errors import Conflict, NotFound, PreconditionFailed, Unauthorized
+from bookings.ids import new_id
+
+_sql = queries.load("account")
+#: id, role, version, and document: the JSON of the user
+User = dict[str, Any]
+
+
+def create(
+    tx: Tx,
+    *,
+    email: str,
+    name: str,
+    password_hash: str | None,
+    phone: str | None = None,
+    time_zone: str = "UTC",
+    locale: str = "en",
+    role: str = "customer",
+) -> User:
+    """A new user. `email` is in lower case. Raises EmailTaken."""
+    user = {
+        "id": new_id(),
+        "email": email,
+        "name": name,
+        "phone": phone,
+        "time_zone": time_zone,
+        "locale": locale,
+        "role": role,
+        "password_hash": password_hash,
+        "now": now(),
+    }
+    created = tx.one(_sql.insert, user)
+    assert created is not None
+    return created
+
+
+def credentials(database: Database, *, email: str) -> tuple[UUID | None, str | None]:
+    """The id and password hash behind an e-mail address; nothing twice when nobody has it."""
+    row = database.row(_sql.credentials, {"email": email})
+    return (row[0], row[1]) if row else (None, None)
+
+
+def credentials_of(database: Database, *, user_id: UUID) -> tuple[str, str | None]:
+    """The e-mail address and password hash of a user. Raises Unauthorized when disabled or gone."""
+    row = database.row(_sql.credentials_by_id, {"id": user_id})
+    if row is None:
+        raise Unauthorized("This account is disabled.")
+    return row[0], row[1]
+
+
+def sign_in(tx: Tx, *, settings: Settings, user_id: UUID, checked_hash: str) -> tuple[User, str]:
+    """Begin a session for a user whose password was found right: the user and a refresh token.
+
+    Raises InvalidCredentials when the password has changed since it was checked, AccountDisabled.
+    """
+    user = tx.one(_sql.lock_credentials, {"id": user_id, "password_hash": checked_hash})
+    if user is None:
+        raise InvalidCredentials
+    if user["disabled_at"] is not None:
+        raise AccountDisabled
+    return user, sessions.start(tx, user_id=user_id, lifetime=settings.refresh_token_ttl)
+
+
+def replace_password(
+    tx: Tx, *, settings: Settings, user_id: UUID, checked_hash: str, new_hash: str
+) -> tuple[User, str]:
+    """Set another password, sign out everywhere and begin one new session. Raises PasswordChanged."""
+    user = tx.one(_sql.replace_password, {"id": user_id, "old_hash": checked_hash, "new_hash": new_hash})
+    if user is None:
+        raise PasswordChanged
+    sessions.end_all(tx, user_id=user_id)
+    return user, sessions.start(tx, user_id=user_id, lifetime=settings.refresh_token_ttl)
+
+
+def renew_hash(tx: Tx, *, user_id: UUID, checked_hash: str, new_hash: str) -> None:
+    """Store the same password hashed with today's parameters; sessions go on."""
+    tx.execute(_sql.replace_password, {"id": user_id, "old_hash": checked_hash, "new_hash": new_hash})
+
+
+def get(database: Database, *, user_id: UUID) -> tuple[str, int]:
+    """The document and version of a user. Raises NotFound."""
+    row = database.row(_sql.find, {"id": user_id})
+    if row is None:
+        raise NotFound
+    return row[3], row[2]
+
+
+def change(tx: Tx, *, user_id: UUID, body: Mapping[str, Any], versions: tuple[int, ...] | None) -> tuple[str, int]:
+    """Change name, phone, timeZone or locale: the new document and version. Raises NotFound, PreconditionFailed."""
+    wished = {"name": "name", "phone": "phone", "timeZone": "time_zone", "locale": "locale"}
+    return _change(tx, user_id, {column: body[name] for name, column in wished.items() if name in body}, versions)
+
+
+def set_role(tx: Tx, *, caller: Caller, user_id: UUID, role: str, versions: tuple[int, ...] | None) -> tuple[str, int]:
+    """Make a user a customer, provider or admin. Access tokens issued before carry the old role until they expire.
+
+    Raises Forbidden unless the caller is an admin, OwnRole, NotFound, PreconditionFailed.
+    """
+    require_admin(caller.actor)
+    if user_id == caller.actor.id:
+        raise OwnRole
+    return _change(tx, user_id, {"role": role}, versions)
+
+
+def _change(tx: Tx, user_id: UUID, values: Mapping[str, Any], versions: tuple[int, ...] | None) -> tuple[str, int]:
+    user = tx.one(_sql.lock, {"id": user_id})
+    if user is None:
+        raise NotFound
+    if versions is not None and user["version"] not in versions:
+        raise PreconditionFailed(orjson.loads(user["document"]), user["version"])
+    if all(user[column] == value for column, value in values.items()):
+        return user["document"], user["version"]
+    changed = tx.one(_sql.change, {**user, **values, "now": now()})
+    if changed is None:
+        raise Conflict("The user changed meanwhile; try again.")
+    return changed["document"], changed["version"]

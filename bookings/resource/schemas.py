@@ -1,0 +1,120 @@
+"""The shapes of resources, in and out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from bookings.fields import Input, Instant, Text, TimeZone
+from bookings.resource.rules import KINDS
+
+LIMIT = 100
+DEEPEST = 10_000
+
+
+def _capacity(**kwargs: Any) -> fields.Integer:
+    text = "Units that can be claimed at one instant: 1 for a person, 12 for a class."
+    return fields.Integer(strict=True, validate=validate.Range(1, 100_000), metadata={"description": text}, **kwargs)
+
+
+def _flag(**kwargs: Any) -> fields.Boolean:
+    return fields.Boolean(truthy={True}, falsy={False}, **kwargs)
+
+
+class NewResource(Input):
+    """Something to be booked. A provider is named by `userId` and takes name and time zone from the user."""
+
+    kind = fields.String(required=True, validate=validate.OneOf(KINDS))
+    userId = fields.UUID(metadata={"description": "Kind provider: the user, whose id becomes the resource's."})
+    ownerId = fields.UUID(
+        allow_none=True, metadata={"description": "Whose calendar it is; for kind provider the same as userId."}
+    )
+    name = Text(longest=200, shortest=1, metadata={"description": "Required, except for kind provider."})
+    timeZone = TimeZone(metadata={"description": "Required, except for kind provider."})
+    capacity = _capacity(load_default=1)
+    description = Text(longest=4000, load_default=None, allow_none=True)
+    location = Text(longest=500, load_default=None, allow_none=True)
+    autoConfirm = _flag(
+        load_default=False, metadata={"description": "Its bookings start confirmed instead of pending."}
+    )
+
+    @validates_schema(skip_on_field_errors=False)
+    def _fits_its_kind(self, data: dict[str, Any], **_: Any) -> None:
+        if data.get("kind") == "provider":
+            _provider_names_one_user(data)
+        elif data.get("kind"):
+            _other_kinds_describe_themselves(data)
+
+
+def _provider_names_one_user(data: dict[str, Any]) -> None:
+    named = {data.get("userId"), data.get("ownerId")} - {None}
+    if not named:
+        raise ValidationError("A provider needs the id of a user.", "userId")
+    if len(named) > 1:
+        raise ValidationError("Must be the same as userId.", "ownerId")
+
+
+def _other_kinds_describe_themselves(data: dict[str, Any]) -> None:
+    errors = {name: ["Missing data for required field."] for name in ("name", "timeZone") if name not in data}
+    if "userId" in data:
+        errors["userId"] = ["Only for kind provider; use ownerId."]
+    if errors:
+        raise ValidationError(dict(errors))
+
+
+class ResourceChange(Input):
+    """What PATCH may change. Owners: name, description, location, timeZone, autoConfirm; admins everything."""
+
+    name = Text(longest=200, shortest=1)
+    description = Text(longest=4000, allow_none=True)
+    location = Text(longest=500, allow_none=True)
+    timeZone = TimeZone()
+    autoConfirm = _flag()
+    capacity = _capacity()
+    ownerId = fields.UUID(allow_none=True)
+    active = _flag(metadata={"description": "An inactive resource takes no new bookings."})
+
+
+class ListQuery(Input):
+    """Which resources, by name."""
+
+    kind = fields.String(validate=validate.OneOf(KINDS))
+    ownerId = fields.UUID()
+    q = Text(longest=200, shortest=1, metadata={"description": "Part of the name, in any case."})
+    active = fields.Boolean(load_default=True, truthy={"true"}, falsy={"false"})
+    page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=DEEPEST))
+    limit = fields.Integer(load_default=10, validate=validate.Range(1, LIMIT))
+
+    @validates_schema
+    def _not_too_deep(self, data: dict[str, Any], **_: Any) -> None:
+        if data["page"] * data["limit"] > DEEPEST:
+            raise ValidationError(f"Ends after {DEEPEST} resources; narrow the list with q.", "page")
+
+
+class Resource(Schema):
+    """A resource. SQL writes it (sql/queries/resource.sql, `document`)."""
+
+    id = fields.UUID(required=True)
+    kind = fields.String(required=True, validate=validate.OneOf(KINDS))
+    name = fields.String(required=True)
+    description = fields.String(required=True, allow_none=True)
+    location = fields.String(required=True, allow_none=True)
+    timeZone = fields.String(required=True)
+    capacity = fields.Integer(required=True, strict=True)
+    ownerId = fields.UUID(required=True, allow_none=True)
+    autoConfirm = fields.Boolean(required=True)
+    active = fields.Boolean(required=True)
+    version = fields.Integer(required=True, strict=True)
+    createdAt = Instant(required=True)
+    updatedAt = Instant(required=True)
+
+
+class ResourcePage(Schema):
+    """One page of resources."""
+
+    items = fields.List(fields.Nested(Resource), required=True)
+    page = fields.Integer(required=True)
+    limit = fields.Integer(required=True)
+    total = fields.Integer(required=True, metadata={"description": "Exact up to 1,000; see totalIsExact."})
+    totalIsExact = fields.Boolean(required=True)

@@ -1,0 +1,109 @@
+-- Accounts: users and what keeps them signed in. Only bookings/account/ uses these.
+
+-- fragment: document
+-- The JSON of a user `u`, as its owner and admins see it. Instants are UTC with Z.
+(SELECT row_to_json(d)::text FROM (SELECT
+    u.id,
+    u.email,
+    u.name,
+    u.phone,
+    u.time_zone AS "timeZone",
+    u.locale,
+    u.role,
+    u.version,
+    btrim(to_json(u.created_at AT TIME ZONE 'UTC')::text, '"') || 'Z' AS "createdAt",
+    btrim(to_json(u.updated_at AT TIME ZONE 'UTC')::text, '"') || 'Z' AS "updatedAt"
+) AS d)
+
+-- name: insert
+-- A new user. The unique e-mail decides between two who register at once.
+INSERT INTO users AS u (id, email, name, phone, time_zone, locale, role, password_hash, created_at, updated_at)
+VALUES (%(id)s, %(email)s, %(name)s, %(phone)s, %(time_zone)s, %(locale)s, %(role)s, %(password_hash)s, %(now)s, %(now)s)
+RETURNING u.id, u.role, u.version, {document} AS document
+
+-- name: find
+-- One user by id.
+SELECT u.id, u.role, u.version, {document} AS document FROM users AS u WHERE u.id = %(id)s
+
+-- name: find_by_email
+-- One user by e-mail address (lower case), for tools.
+SELECT u.id, u.role, u.version, u.disabled_at FROM users AS u WHERE u.email = %(email)s
+
+-- name: credentials
+-- What a sign-in is checked against, by e-mail address (lower case).
+SELECT id, password_hash FROM users WHERE email = %(email)s
+
+-- name: credentials_by_id
+-- What a change of password is checked against.
+SELECT email, password_hash FROM users WHERE id = %(id)s AND disabled_at IS NULL
+
+-- name: lock_credentials
+-- Sign-in, after the slow check: the password must still be the one that was checked, and stay so until the new
+-- session is committed; otherwise a changed password would not shut out who is signing in with the old one.
+SELECT u.id, u.role, u.version, u.disabled_at, {document} AS document
+  FROM users AS u WHERE u.id = %(id)s AND u.password_hash = %(password_hash)s FOR SHARE
+
+-- name: lock
+-- A user about to change.
+SELECT u.id, u.role, u.version, u.name, u.phone, u.time_zone, u.locale, {document} AS document
+  FROM users AS u WHERE u.id = %(id)s FOR NO KEY UPDATE
+
+-- name: change
+-- Write the next version of a user. Compare-and-set: no row when it has moved on.
+UPDATE users AS u SET
+    name = %(name)s, phone = %(phone)s, time_zone = %(time_zone)s, locale = %(locale)s, role = %(role)s,
+    version = version + 1, updated_at = %(now)s
+ WHERE id = %(id)s AND version = %(version)s
+RETURNING u.version, {document} AS document
+
+-- name: replace_password
+-- Compare-and-set on the hash that was checked: no row when the password changed meanwhile.
+UPDATE users AS u SET password_hash = %(new_hash)s
+ WHERE id = %(id)s AND password_hash = %(old_hash)s AND disabled_at IS NULL
+RETURNING u.id, u.role, u.version, {document} AS document
+
+-- name: open_family
+-- A sign-in on one device.
+INSERT INTO refresh_families (id, user_id, created_at) VALUES (%(id)s, %(user_id)s, %(now)s)
+
+-- name: keep_token
+-- The newest token of a family.
+INSERT INTO refresh_tokens (token_hash, family_id, created_at, expires_at)
+VALUES (%(token_hash)s, %(family_id)s, %(now)s, %(expires_at)s)
+
+-- name: rotate
+-- Use a token up and keep its successor. Of two who show it at once the row lock lets one through; the other finds it
+-- used. No row: it cannot be used, for whatever reason. `used_at` is PostgreSQL's clock, see revoke_reused.
+WITH used AS (
+    UPDATE refresh_tokens AS t SET used_at = clock_timestamp()
+      FROM refresh_families AS f JOIN users AS owner ON owner.id = f.user_id
+     WHERE t.token_hash = %(old_hash)s AND t.used_at IS NULL AND t.expires_at > %(now)s
+       AND f.id = t.family_id AND f.revoked_at IS NULL AND owner.disabled_at IS NULL
+    RETURNING t.family_id, f.user_id
+), kept AS (
+    INSERT INTO refresh_tokens (token_hash, family_id, created_at, expires_at)
+    SELECT %(new_hash)s, family_id, %(now)s, %(expires_at)s FROM used
+)
+SELECT u.id, u.role, u.version, {document} AS document FROM used JOIN users AS u ON u.id = used.user_id
+
+-- name: revoke_reused
+-- A token that was used before this transaction began has been stolen, from or by whoever shows it now: end its family.
+-- One that was used after it began was shown twice at once, by a client that does two things at a time.
+UPDATE refresh_families AS f SET revoked_at = %(now)s
+  FROM refresh_tokens AS t
+ WHERE t.token_hash = %(old_hash)s AND t.used_at <= transaction_timestamp() AND f.id = t.family_id AND f.revoked_at IS NULL
+RETURNING f.id, f.user_id
+
+-- name: revoke_family_of
+-- Sign-out on one device, by any token the family ever had.
+UPDATE refresh_families SET revoked_at = %(now)s
+ WHERE id = (SELECT family_id FROM refresh_tokens WHERE token_hash = %(token_hash)s) AND revoked_at IS NULL
+
+-- name: revoke_families_of_user
+-- Sign-out everywhere.
+UPDATE refresh_families SET revoked_at = %(now)s WHERE user_id = %(user_id)s AND revoked_at IS NULL
+
+-- name: forget_expired
+-- Housekeeping: families none of whose tokens could be used any more.
+DELETE FROM refresh_families AS f
+ WHERE NOT EXISTS (SELECT FROM refresh_tokens WHERE family_id = f.id AND expires_at > %(now)s)
