@@ -14,9 +14,10 @@ from bookings.config import Settings
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The web application, for gunicorn and for tests. Raises ConfigurationError for a missing or wrong setting."""
-    from bookings import problems, requests
+    from bookings import problems, rate_limit, requests
     from bookings.auth import Tokens
     from bookings.db import Database
+    from bookings.event.nudge import Nudge
     from bookings.http import BODY_LIMIT
     from bookings.redis_client import connect
 
@@ -26,22 +27,29 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["settings"] = settings
     app.extensions["database"] = Database(settings)
     app.extensions["redis"] = connect(settings)
+    app.extensions["nudge"] = Nudge(settings)
     app.extensions["tokens"] = Tokens(settings)
     requests.register(app)
     problems.register(app)
     for blueprint, guard in routes():
         app.register_blueprint(blueprint)
         app.before_request_funcs.setdefault(blueprint.name, []).append(guard)
+    rate_limit.register(app)
     return app
 
 
 def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
     """Every blueprint with the guard that stands before all its routes."""
     from bookings import problems
+    from bookings.account import routes as account
     from bookings.auth import public, signed_in
     from bookings.booking.routes import blueprint as booking
+    from bookings.resource.routes import blueprint as resource
 
     return [
         (problems.blueprint, public),
+        (account.public, public),
+        (account.blueprint, signed_in),
+        (resource, signed_in),
         (booking, signed_in),
     ]
