@@ -125,20 +125,18 @@ class Database:
 
     def hot(self, statement: Prepared, params: Params) -> Row | None:
         """Like `row`, for the statements of the booking path: the first row as PostgreSQL's own text."""
+        rows = self.hot_rows(statement, params)
+        return rows[0] if rows else None
+
+    def hot_rows(self, statement: Prepared, params: Params) -> list[Row]:
+        """All rows of such a statement."""
         prepare = self._settings.db_prepare
 
-        def once() -> Row | None:
+        def once() -> list[Row]:
             with self.pool.connection() as connection:
-                return statement.row(connection, params, prepare=prepare)
+                return statement.rows(connection, params, prepare=prepare)
 
         return self._persist(once, _always)
-
-    def hot_one(self, statement: Prepared, params: Params) -> Row:
-        """Like `hot`, for a statement that always returns a row."""
-        row = self.hot(statement, params)
-        if row is None:
-            raise LookupError(f"{statement.name!r} returned no row")
-        return row
 
     def run(self, work: Callable[[Tx], T]) -> T:
         """Run one command in one transaction and commit it.

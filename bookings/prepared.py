@@ -57,8 +57,8 @@ class Prepared:
         numbers = {parameter: f"${number}" for number, parameter in enumerate(self.parameters, 1)}
         self.query = _PLACEHOLDER.sub(lambda match: numbers[match[1]], query).replace("%%", "%").encode()
 
-    def row(self, connection: HotConnection, params: Mapping[str, Any], *, prepare: bool = True) -> Row | None:
-        """The first row as text, or None. Raises psycopg's errors.
+    def rows(self, connection: HotConnection, params: Mapping[str, Any], *, prepare: bool = True) -> list[Row]:
+        """All rows, as text. Raises psycopg's errors.
 
         With `prepare` off nothing is kept on the server, for proxies that pool by transaction.
         """
@@ -66,9 +66,8 @@ class Prepared:
         result = self._execute(connection, values) if prepare else connection.pgconn.exec_params(self.query, values)
         if result.status != ExecStatus.TUPLES_OK:
             raise _error(connection, result)
-        if result.ntuples == 0:
-            return None
-        return tuple([result.get_value(0, column) for column in range(result.nfields)])
+        columns = range(result.nfields)
+        return [tuple([result.get_value(row, column) for column in columns]) for row in range(result.ntuples)]
 
     def _execute(self, connection: HotConnection, values: list[bytes | None]) -> PGresult:
         if self.name not in connection.hot:

@@ -18,12 +18,14 @@ from bookings.booking.rules import STATUSES
 from bookings.booking.schemas import Booking
 from bookings.db import Database
 from bookings.errors import Forbidden, Invalid
-from bookings.prepared import Prepared, array
+from bookings.prepared import Prepared, Row, array
 
 _sql = queries.load("booking")
+_SCOPES = ("user", "user_chosen", "owner", "all")
+_TOTALS = {scope: Prepared(f"booking.total_{scope}", getattr(_sql, f"total_of_{scope}")) for scope in _SCOPES}
 _LISTS = {
     (scope, order): Prepared(f"booking.list_{scope}_{order}", getattr(_sql, f"list_of_{scope}_{order}"))
-    for scope in ("user", "owner", "all")
+    for scope in _SCOPES
     for order in ("ascending", "descending")
 }
 #: totals are exact up to here; counting further would make a page cost what the table holds
@@ -36,16 +38,17 @@ _FIELDS = tuple(Booking().fields)
 def listing(database: Database, *, actor: Actor, query: Mapping[str, Any]) -> Answer:
     """One page of what the actor may see: a customer their own, a provider their calendar, an admin everything.
 
-    One round trip whatever the page. Raises Forbidden for somebody else's userId, Invalid for a bad cursor or field.
+    documents = b",".join([row[0] or b"" for row in rows])
+    return Answer(b'{"items":[%b],%b' % (_only(documents, query.get("fields_")), tail[1:]))
     """
     scope, params = _scope(actor, query)
     descending = query.get("sort", "-startAt" if query.get("when") == "past" else "startAt") == "-startAt"
     params |= _period(query)
     params |= _position(query, descending)
     order = "descending" if descending else "ascending"
-    documents, shown, last_start, last_id, counted = database.hot_one(_LISTS[scope, order], params)
-    total = int(counted or 0)
-    cursor = _cursor(last_start, last_id) if int(shown or 0) == query["limit"] else None
+    rows = database.hot_rows(_LISTS[scope, order], params)
+    total = _total(database, scope, params, rows)
+    cursor = _cursor(rows[-1][1], rows[-1][2]) if len(rows) == query["limit"] else None
     page = None if "cursor" in query else query["page"]
     tail = orjson.dumps(
         {
@@ -56,7 +59,18 @@ def listing(database: Database, *, actor: Actor, query: Mapping[str, Any]) -> An
             "nextCursor": cursor,
         }
     )
-    return Answer(b'{"items":[%b],%b' % (_only(documents or b"", query.get("fields_")), tail[1:]))
+    return Answer(
+        b'{"items":[%b],%b' % (_only(b",".join([row[0] or b"" for row in rows]), query.get("fields_")), tail[1:])
+    )
+
+
+def _total(database: Database, scope: str, params: Mapping[str, Any], rows: list[Row]) -> int:
+    """The total that came with the rows; without rows it is 0 on the first page and asked for on a later one."""
+    if rows:
+        return int(rows[0][3] or 0)
+    if params["offset"] == 0 and params["after_id"] in (_LOWEST_ID, _HIGHEST_ID):
+        return 0
+    return int(database.hot_rows(_TOTALS[scope], params)[0][0] or 0)
 
 
 def _scope(actor: Actor, query: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -64,11 +78,12 @@ def _scope(actor: Actor, query: Mapping[str, Any]) -> tuple[str, dict[str, Any]]
     user_id, resource_id = query.get("userId"), query.get("resourceId")
     narrowed = {"user_id": user_id, "resource_id": resource_id, "owner_id": None}
     if actor.is_admin:
-        return ("user" if user_id else "all"), narrowed
+        return ("user_chosen" if user_id else "all"), narrowed
     if user_id == actor.id or actor.role == "customer":
         if user_id not in (None, actor.id):
             raise Forbidden("You may list your own bookings.")
-        return "user", narrowed | {"user_id": actor.id}
+        filtered = resource_id is not None or "status" in query
+        return ("user_chosen" if filtered else "user"), narrowed | {"user_id": actor.id}
     return "owner", narrowed | {"owner_id": actor.id}
 
 
