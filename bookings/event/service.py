@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from bookings import queries
-from bookings.db import Database, Tx
+from bookings.db import Database
 
 _sql = queries.load("event")
 _COUNTED = 10_000
@@ -50,11 +52,22 @@ def newest(database: Database) -> int:
 def after(database: Database, position: int, limit: int) -> list[Event]:
     """The events behind a position, in order. Raises DatabaseUnavailable."""
 
-    def read(tx: Tx) -> list[Event]:
-        rows = tx.all(_sql.after, {"after": position, "limit": limit})
-        return [Event(row["position"], row["type"], tuple(row["topics"]), row["frame"]) for row in rows]
+    return database.run(lambda tx: _events(tx.all(_sql.after, {"after": position, "limit": limit})))
 
-    return database.run(read)
+
+def after_for(database: Database, topics: Collection[str] | None, position: int, limit: int) -> tuple[list[Event], int]:
+    """The events behind a position that concern some topics (None: all), and up to which position that is the whole.
+
+    Raises DatabaseUnavailable.
+    """
+    wanted = None if topics is None else list(topics)
+    rows = database.run(lambda tx: tx.all(_sql.after_for, {"topics": wanted, "after": position, "limit": limit}))
+    events = _events(row for row in rows if row["position"] is not None)
+    return events, events[-1].position if len(events) == limit else rows[0]["newest"]
+
+
+def _events(rows: Iterable[dict[str, Any]]) -> list[Event]:
+    return [Event(row["position"], row["type"], tuple(row["topics"]), row["frame"]) for row in rows]
 
 
 def lag(database: Database) -> Lag:

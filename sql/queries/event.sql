@@ -48,3 +48,14 @@ SELECT position, type, topics, {frame} AS frame
 -- further than the bound, because a scrape must stay cheap when the relay is down).
 SELECT greatest(extract(epoch FROM clock_timestamp() - (SELECT occurred_at FROM outbox ORDER BY seq LIMIT 1)), 0)::float8,
        (SELECT count(*) FROM (SELECT FROM outbox LIMIT %(bound)s) AS waiting)
+
+-- name: after_for
+-- What someone missed: the events behind a position that concern certain topics (null: all of them), and where the
+-- order ended at that moment, which is where a short page leads to. The window that is scanned is bounded by the
+-- caller, who refuses positions too long ago.
+SELECT newest.position AS newest, missed.* FROM (SELECT coalesce(max(position), 0) AS position FROM events) AS newest
+  LEFT JOIN LATERAL (
+    SELECT position, type, topics, {frame} AS frame FROM events
+     WHERE events.position > %(after)s AND (%(topics)s::text[] IS NULL OR topics && %(topics)s::text[])
+     ORDER BY events.position LIMIT %(limit)s) AS missed ON true
+ ORDER BY missed.position
