@@ -1,0 +1,83 @@
+-- What must be true of bookings and their claims whatever happened. Every row returned is a bug. These recompute from
+-- the plain tables what constraints and triggers guarantee, so that they also judge a database that has lost them.
+
+-- name: double_booked
+-- No two live claims of a resource that one can have alone overlap. Walks each calendar in order of starts: whoever
+-- begins before everything earlier has ended overlaps something.
+SELECT resource_id, booking_id, during
+  FROM (SELECT a.*, max(upper(during)) OVER (PARTITION BY resource_id ORDER BY lower(during), a.id
+                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS busy_until
+          FROM allocations AS a JOIN resources AS r ON r.id = a.resource_id
+         WHERE r.capacity = 1 AND released_at IS NULL) AS calendar
+ WHERE lower(during) < busy_until
+ ORDER BY resource_id, during
+
+-- name: over_capacity
+-- At no instant are more units of a resource claimed than it has. Ends come before starts at the same instant.
+SELECT resource_id, at, claimed, capacity
+  FROM (SELECT resource_id, at, sum(delta) OVER (PARTITION BY resource_id ORDER BY at, delta) AS claimed
+          FROM (SELECT resource_id, lower(during) AS at, units AS delta FROM allocations WHERE released_at IS NULL
+                UNION ALL
+                SELECT resource_id, upper(during), -units FROM allocations WHERE released_at IS NULL) AS edges) AS sweep
+  JOIN resources AS r ON r.id = resource_id
+ WHERE claimed > capacity
+ ORDER BY resource_id, at
+
+-- name: exclusive_flag_wrong
+-- A claim is judged by the exclusion constraint exactly when its resource has one unit.
+SELECT a.id, a.resource_id, a.exclusive, r.capacity
+  FROM allocations AS a JOIN resources AS r ON r.id = a.resource_id
+ WHERE a.exclusive <> (r.capacity = 1)
+
+-- name: booking_without_claim
+-- A booking that was not called off holds every resource that it names.
+SELECT b.id, b.status, wanted.resource_id
+  FROM bookings AS b, unnest(b.resource_ids) AS wanted (resource_id)
+ WHERE b.status NOT IN ('cancelled', 'declined')
+   AND NOT EXISTS (SELECT FROM allocations AS a
+                    WHERE a.booking_id = b.id AND a.resource_id = wanted.resource_id AND a.released_at IS NULL)
+
+-- name: claim_of_called_off_booking
+-- A booking that was called off holds nothing.
+SELECT b.id, b.status, a.resource_id
+  FROM bookings AS b JOIN allocations AS a ON a.booking_id = b.id
+ WHERE b.status IN ('cancelled', 'declined') AND a.released_at IS NULL
+
+-- name: claim_disagrees
+-- A live claim is of a resource that its booking names, for its time and its units.
+SELECT b.id, a.resource_id, a.during, a.units, b.start_at, b.end_at, b.units AS booked_units
+  FROM allocations AS a JOIN bookings AS b ON b.id = a.booking_id
+ WHERE a.released_at IS NULL
+   AND (a.during <> tstzrange(b.start_at, b.end_at) OR a.start_at <> b.start_at OR a.units <> b.units
+        OR a.resource_id <> ALL (b.resource_ids))
+
+-- name: named_twice
+-- The resources of a booking are different ones, and providerId and workspaceId are among them and of that kind.
+SELECT b.id, b.resource_ids, b.provider_id, b.workspace_id
+  FROM bookings AS b
+ WHERE (SELECT count(DISTINCT named) FROM unnest(b.resource_ids) AS named) <> cardinality(b.resource_ids)
+    OR (b.provider_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM resources WHERE id = b.provider_id AND id = ANY (b.resource_ids) AND kind = 'provider'))
+    OR (b.workspace_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM resources WHERE id = b.workspace_id AND id = ANY (b.resource_ids) AND kind = 'workspace'))
+
+-- name: history_incomplete
+-- History holds the versions 1 to the present one, each once.
+SELECT b.id, b.version, count(h.version) AS entries, min(h.version) AS first, max(h.version) AS last
+  FROM bookings AS b LEFT JOIN booking_history AS h ON h.booking_id = b.id
+ GROUP BY b.id
+HAVING count(h.version) <> b.version OR min(h.version) <> 1 OR max(h.version) <> b.version
+
+-- name: history_disagrees
+-- The last entry says what the booking says.
+SELECT b.id, b.version, b.status, h.status AS in_history, b.start_at, h.start_at AS start_in_history
+  FROM bookings AS b JOIN booking_history AS h ON h.booking_id = b.id AND h.version = b.version
+ WHERE (b.status, b.start_at, b.end_at) IS DISTINCT FROM (h.status, h.start_at, h.end_at)
+
+-- name: impossible_step
+-- From one version to the next a booking stays where it is or makes a move that the state machine knows.
+SELECT booking_id, version, before, status
+  FROM (SELECT h.*, lag(status) OVER (PARTITION BY booking_id ORDER BY version) AS before
+          FROM booking_history AS h) AS steps
+ WHERE before <> status
+   AND NOT EXISTS (SELECT FROM booking_transitions WHERE from_status = before AND to_status = status)

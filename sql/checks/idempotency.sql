@@ -1,0 +1,17 @@
+-- What must be true of stored answers. Every row returned is a bug.
+
+-- name: answer_of_nothing
+-- A stored answer to a new booking points at a booking that exists, and shows it.
+SELECT k.actor_id, k.key, k.headers ->> 'Location' AS location
+  FROM idempotency_keys AS k
+ WHERE k.headers ->> 'Location' LIKE '/bookings/%'
+   AND NOT EXISTS (SELECT FROM bookings AS b
+                    WHERE '/bookings/' || b.id = k.headers ->> 'Location' AND b.id::text = k.body::json ->> 'id')
+
+-- name: made_under_two_keys
+-- A booking was made by one request: two keys never answer with the same new booking.
+SELECT headers ->> 'Location' AS location, array_agg(key) AS keys
+  FROM idempotency_keys
+ WHERE headers ->> 'Location' LIKE '/bookings/%' AND status = 201
+ GROUP BY headers ->> 'Location'
+HAVING count(*) > 1

@@ -1,0 +1,44 @@
+"""The app in this process, on a database of the module's own; after every test all data checks must be green."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import check_data
+from bookings import create_app
+from bookings.config import Settings
+from tests.factories import World
+from tests.integration.booking.api import Api
+
+
+@pytest.fixture(scope="module")
+def world(module_database_url: str) -> Iterator[World]:
+    """People and resources of this module."""
+    world = World(module_database_url)
+    yield world
+    world.close()
+
+
+@pytest.fixture(scope="module")
+def api(module_database_url: str, run: object, world: World) -> Iterator[Api]:
+    """The app. Redis is not needed for bookings; nobody listens where it is said to be."""
+    app = create_app(
+        Settings(
+            app_env="test",
+            database_url=module_database_url,
+            redis_url="redis://127.0.0.1:1/0",
+            jwt_secret="a secret for tests, of no use anywhere",
+        )
+    )
+    yield Api(app, world)
+    app.extensions["database"].close()
+
+
+@pytest.fixture(autouse=True)
+def sound(module_database_url: str) -> Iterator[None]:
+    """Whatever a test did through the API, the data keeps its invariants."""
+    yield
+    damaged = [finding for finding in check_data.findings(module_database_url) if finding.rows]
+    assert damaged == []

@@ -1,0 +1,151 @@
+-- Damage to do to a little data on purpose, each undone again. `one`, `other` and `gone` are bookings: see
+-- test_check_data.py, which also says which checks must see which damage.
+
+-- fragment: one
+-- The booking of a provider and a shared room that was changed and reminded of.
+(SELECT id FROM bookings WHERE title = 'one')
+
+-- fragment: other
+-- The booking of the same room at the same time that waits.
+(SELECT id FROM bookings WHERE title = 'other')
+
+-- fragment: gone
+-- The cancelled one.
+(SELECT id FROM bookings WHERE title = 'gone')
+
+-- name: second_claim_of_the_providers_time
+-- A second claim of the provider's time.
+INSERT INTO allocations (resource_id, exclusive, during, booking_id, start_at)
+  SELECT (SELECT resource_id FROM allocations WHERE booking_id = {one} AND exclusive), true,
+         tstzrange(start_at + '1 minute', end_at + '1 minute'), id, start_at + '1 minute'
+    FROM bookings WHERE title = 'other'
+
+-- name: more_units_than_the_room_has
+-- More units than the room has.
+UPDATE allocations SET units = 3 WHERE booking_id = {other}
+
+-- name: flag_that_hides_a_claim_from_its_constraint
+-- A flag that hides a claim from its constraint.
+UPDATE allocations SET exclusive = false WHERE booking_id = {one} AND exclusive
+
+-- name: claim_lost
+-- A claim lost.
+DELETE FROM allocations WHERE booking_id = {other}
+
+-- name: claim_released_under_a_live_booking
+-- A claim released under a live booking.
+UPDATE allocations SET released_at = now() WHERE booking_id = {other}
+
+-- name: claim_kept_by_a_cancelled_booking
+-- A claim kept by a cancelled booking.
+UPDATE allocations SET released_at = NULL WHERE booking_id = {gone}
+
+-- name: claim_at_another_time
+-- A claim at another time.
+UPDATE allocations SET during = tstzrange(lower(during), upper(during) + '1 second') WHERE booking_id = {other}
+
+-- name: resource_named_twice
+-- A resource named twice.
+UPDATE bookings SET resource_ids = resource_ids || resource_ids[1] WHERE id = {other}
+
+-- name: provider_that_is_a_room
+-- A provider that is a room.
+UPDATE bookings SET provider_id = workspace_id WHERE id = {other}
+
+-- name: version_without_history
+-- A version without history.
+DELETE FROM booking_history WHERE action = 'cancel'
+
+-- name: same_version_twice_in_history
+-- The same version twice in history.
+INSERT INTO booking_history SELECT * FROM booking_history WHERE booking_id = {other}
+
+-- name: status_changed_without_a_version
+-- A status changed without a version.
+UPDATE bookings SET status = 'confirmed' WHERE id = {other}
+
+-- name: step_that_the_state_machine_does_not_know
+-- A step that the state machine does not know.
+UPDATE booking_history SET status = 'completed' WHERE version = 1 AND booking_id = {gone}
+
+-- name: position_lost
+-- A position lost.
+UPDATE events SET position = position + 10 WHERE position > 1
+
+-- name: event_lost_on_the_way
+-- An event lost on the way.
+DELETE FROM outbox WHERE booking_id = {other}
+
+-- name: event_told_twice
+-- An event told twice.
+INSERT INTO events (position, type, booking_id, topics, data, occurred_at)
+  SELECT (SELECT max(position) + 1 FROM events), type, booking_id, topics, data, occurred_at
+    FROM outbox WHERE booking_id = {other}
+
+-- name: events_that_overtook_each_other
+-- Events that overtook each other.
+WITH turned AS (SELECT position, row_number() OVER (ORDER BY position DESC) AS place FROM events)
+  UPDATE events SET position = place + 100 FROM turned WHERE turned.position = events.position
+
+-- name: event_of_another_kind
+-- An event of another kind.
+UPDATE outbox SET type = 'booking.updated' WHERE booking_id = {other}
+
+-- name: event_with_another_time
+-- An event with another time.
+UPDATE outbox SET data = jsonb_set(data::jsonb, ARRAY['startAt'], '"2030-01-01T00:00:00Z"') WHERE booking_id = {other}
+
+-- name: event_for_nobody
+-- An event for nobody.
+UPDATE outbox SET topics = topics[2:] WHERE booking_id = {other}
+
+-- name: event_for_a_stranger
+-- An event for a stranger.
+UPDATE outbox SET topics = topics || 'user:x'::text WHERE booking_id = {other}
+
+-- name: reminder_of_a_version_that_is_past
+-- A reminder of a version that is past.
+UPDATE reminders SET booking_version = 7 WHERE booking_id = {other}
+
+-- name: reminder_of_a_cancelled_booking
+-- A reminder of a cancelled booking.
+UPDATE reminders SET booking_id = {gone}, booking_version = 2 WHERE booking_id = {other}
+
+-- name: reminder_at_the_wrong_time
+-- A reminder at the wrong time.
+UPDATE reminders SET due_at = due_at + '1 hour' WHERE booking_id = {other}
+
+-- name: reminder_sent_twice
+-- A reminder sent twice.
+INSERT INTO reminders (booking_id, booking_version, recipient_id, lead, due_at, sent_at)
+  SELECT booking_id, 0, recipient_id, lead, due_at, sent_at FROM reminders WHERE booking_id = {one}
+
+-- name: reminder_sent_too_early
+-- A reminder sent too early.
+UPDATE reminders SET sent_at = due_at - interval '1 second' WHERE booking_id = {one}
+
+-- name: reminder_said_to_be_sent
+-- A reminder said to be sent.
+UPDATE reminders SET sent_at = due_at WHERE booking_id = {other}
+
+-- name: notification_lost
+-- A notification lost.
+DELETE FROM notifications
+
+-- name: reminder_announced_twice
+-- A reminder announced twice.
+INSERT INTO outbox (type, booking_id, topics, data, occurred_at)
+  SELECT type, booking_id, topics, data, occurred_at FROM outbox WHERE type = 'booking.reminder'
+
+-- name: answer_that_points_nowhere
+-- An answer that points nowhere.
+UPDATE idempotency_keys SET headers = '{"Location": "/bookings/00000000-0000-0000-0000-000000000000"}'
+
+-- name: answer_with_another_bookings_body
+-- An answer with another booking's body.
+UPDATE idempotency_keys SET body = json_build_object('id', {other})::text
+
+-- name: one_booking_under_two_keys
+-- One booking under two keys.
+INSERT INTO idempotency_keys SELECT actor_id, key || 'x', fingerprint, status, headers, body, created_at
+  FROM idempotency_keys

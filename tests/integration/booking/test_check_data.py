@@ -1,0 +1,151 @@
+"""Each data check can see: the data is damaged on purpose, and exactly the checks that should notice do.
+
+The constraints and triggers that prevent such damage are taken away first, in a transaction that is undone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+import check_data
+from bookings import create_app, queries
+from bookings.config import Settings
+from bookings.notification import service as notification
+from tests.factories import World
+from tests.integration.booking.api import Api
+
+UNGUARDED = """
+SET session_replication_role = replica;
+ALTER TABLE allocations DROP CONSTRAINT allocations_no_overlap;
+ALTER TABLE allocations DROP CONSTRAINT allocations_exclusive_single;
+ALTER TABLE booking_history DROP CONSTRAINT booking_history_pkey;
+"""
+#: which checks must see which damage of damages.sql
+SEEN_BY = {
+    "second_claim_of_the_providers_time": {
+        "booking.claim_disagrees",
+        "booking.double_booked",
+        "booking.over_capacity",
+    },
+    "more_units_than_the_room_has": {"booking.claim_disagrees", "booking.over_capacity"},
+    "flag_that_hides_a_claim_from_its_constraint": {"booking.exclusive_flag_wrong"},
+    "claim_lost": {"booking.booking_without_claim"},
+    "claim_released_under_a_live_booking": {"booking.booking_without_claim"},
+    "claim_kept_by_a_cancelled_booking": {"booking.claim_of_called_off_booking"},
+    "claim_at_another_time": {"booking.claim_disagrees"},
+    "resource_named_twice": {"booking.named_twice", "event.told_to_the_wrong"},
+    "provider_that_is_a_room": {"booking.named_twice"},
+    "version_without_history": {"booking.history_incomplete"},
+    "same_version_twice_in_history": {"booking.history_incomplete"},
+    "status_changed_without_a_version": {"booking.history_disagrees"},
+    "step_that_the_state_machine_does_not_know": {"booking.impossible_step", "event.told_otherwise"},
+    "position_lost": {"event.gap_in_positions"},
+    "event_lost_on_the_way": {"event.version_without_event"},
+    "event_told_twice": {"event.told_out_of_order", "event.version_told_twice"},
+    "events_that_overtook_each_other": {"event.told_out_of_order"},
+    "event_of_another_kind": {"event.told_otherwise"},
+    "event_with_another_time": {"event.told_otherwise"},
+    "event_for_nobody": {"event.told_to_the_wrong"},
+    "event_for_a_stranger": {"event.told_to_the_wrong"},
+    "reminder_of_a_version_that_is_past": {"notification.reminder_of_what_is_not"},
+    "reminder_of_a_cancelled_booking": {"notification.reminder_of_what_is_not"},
+    "reminder_at_the_wrong_time": {"notification.reminder_of_what_is_not"},
+    "reminder_sent_twice": {
+        "notification.sent_twice",
+        "notification.sent_without_event",
+        "notification.sent_without_notification",
+    },
+    "reminder_sent_too_early": {"notification.sent_too_early"},
+    "reminder_said_to_be_sent": {"notification.sent_without_event", "notification.sent_without_notification"},
+    "notification_lost": {"notification.sent_without_notification"},
+    "reminder_announced_twice": {"notification.sent_without_event"},
+    "answer_that_points_nowhere": {"idempotency.answer_of_nothing"},
+    "answer_with_another_bookings_body": {"idempotency.answer_of_nothing"},
+    "one_booking_under_two_keys": {"idempotency.made_under_two_keys"},
+}
+DAMAGES = queries.load("damages", Path(__file__).parent)
+
+
+def found(url: str) -> set[str]:
+    return {finding.check for finding in check_data.findings(url) if finding.rows}
+
+
+@pytest.fixture(scope="module")
+def url(module_database_url: str) -> str:
+    """A little life: a booking that was changed and reminded of, one that waits, one that was cancelled."""
+    settings = Settings(
+        app_env="test",
+        database_url=module_database_url,
+        redis_url="redis://127.0.0.1:1/0",
+        jwt_secret="a secret for tests, of no use anywhere",
+    )
+    world, app = World(module_database_url), create_app(settings)
+    customer = Api(app, world).as_(world.user())
+    room = world.resource(capacity=2)
+    one = customer.booked(title="one", providerId=world.provider().id, workspaceId=room, key="a key")
+    customer.booked(title="other", workspaceId=room)
+    gone = customer.booked(12, 13, title="gone", workspaceId=room)
+    assert customer.act(gone, "cancel").status_code == 200
+    one = dict(customer.change(one, notes="changed").json or {})
+    world.query(
+        """UPDATE reminders SET due_at = date_trunc('second', now()), lead = start_at - date_trunc('second', now())
+             FROM bookings AS b WHERE b.id = booking_id AND b.title = 'one'"""
+    )
+    reminder = world.query("SELECT id FROM reminders WHERE booking_id = %s", one["id"])[0]
+    assert notification.deliver(app.extensions["database"], reminder["id"]) == 1
+    # Half of it is published: the history of `one` and `gone`.
+    world.query(
+        """WITH moved AS (DELETE FROM outbox WHERE type <> 'booking.reminder'
+               AND booking_id <> (SELECT id FROM bookings WHERE title = 'other') RETURNING *)
+           INSERT INTO events (position, type, booking_id, topics, data, occurred_at)
+           SELECT row_number() OVER (ORDER BY seq), type, booking_id, topics, data, occurred_at FROM moved"""
+    )
+    app.extensions["database"].close()
+    world.close()
+    return module_database_url
+
+
+def test_sound_data_is_found_sound(url: str) -> None:
+    assert found(url) == set()
+
+
+@pytest.mark.parametrize("name", DAMAGES.texts)
+def test_damage_is_seen(url: str, name: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute(UNGUARDED)
+        assert connection.execute(getattr(DAMAGES, name)).rowcount > 0
+        seen = {finding.check for finding in check_data.look(connection) if finding.rows}
+        connection.rollback()
+    assert seen == SEEN_BY[name]
+
+
+def test_the_command_says_what_it_found(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+    assert check_data.main([]) == 0
+    assert "booking.double_booked" in capsys.readouterr().out
+    with psycopg.connect(url) as connection:
+        connection.execute("UPDATE events SET position = position + 10 WHERE position > 1")
+    assert check_data.main([]) == 1
+    assert "before=1, position=12" in capsys.readouterr().out
+    with psycopg.connect(url) as connection:
+        connection.execute("UPDATE events SET position = position - 10 WHERE position > 1")
+
+
+@pytest.mark.parametrize("address", ["", "postgresql://nobody@127.0.0.1:1/nothing"])
+def test_the_command_without_a_database(
+    address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", address)
+    assert check_data.main([]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_every_check_has_a_damage() -> None:
+    files = sorted(check_data.CHECKS.glob("*.sql"))
+    checks = {f"{file.stem}.{name}" for file in files for name in queries.load(file.stem, check_data.CHECKS).texts}
+    assert checks == set().union(*SEEN_BY.values())
