@@ -209,8 +209,8 @@ def _package_folder(package: str) -> Path:
 def valkey_command(port: int, data: Path, **settings: str | int) -> list[str]:
     """Return the command that serves Valkey on 127.0.0.1 in the foreground, its files in `data`."""
     # A process title would be written over its environment, by which scripts/dev.py knows its own processes.
-    common = {"port": port, "bind": "127.0.0.1", "dir": str(data), "daemonize": "no", "save": "", "set-proc-title": "no"}
-    settings = {**common, **settings}
+    fixed = {"bind": "127.0.0.1", "dir": str(data), "daemonize": "no", "save": "", "set-proc-title": "no"}
+    settings = {"port": port, **fixed, **settings}
     options = [part for name, value in settings.items() for part in (f"--{name}", str(value))]
     return [str(_valkey_program()), *options]
 

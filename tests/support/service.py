@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import secrets
 import signal
@@ -77,7 +78,7 @@ class Service:
         """Wait until every HTTP process answers /ready with 200."""
         ports = {"web": self.web_port, "sockets": self.sockets_port}
         for name in ports.keys() & self.processes.keys():
-            wait_until(lambda name=name: self._answers(name, ports[name]), name, seconds)  # type: ignore[misc]
+            wait_until(functools.partial(self._answers, name, ports[name]), name, seconds)
 
     def _answers(self, name: str, port: int) -> bool:
         assert self.processes[name].running, f"{name} did not start:\n{self.tail(name)}"

@@ -1,0 +1,182 @@
+"""deploy/nginx/nginx.conf in a real nginx, in front of the real processes and of servers that misbehave."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import http.server
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.support.nginx import PROGRAM, nginx
+from tests.support.servers import free_port
+from tests.support.service import Service, ServiceOptions
+
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="nginx is not installed: run apt-get install nginx-light")
+SERVICE = ServiceOptions(env={"TRUSTED_PROXIES": "1"}, processes=("web", "sockets"))
+
+
+@pytest.fixture(scope="module")
+def proxy(service: Service) -> Iterator[str]:
+    """The address of an nginx in front of the service."""
+    with nginx(f"server 127.0.0.1:{service.web_port};", f"server 127.0.0.1:{service.sockets_port};") as url:
+        yield url
+
+
+def ask(
+    base: str, method: str, path: str, body: bytes | None = None, **headers: str
+) -> tuple[int, http.client.HTTPMessage, bytes]:
+    """Send one request; returns status, headers and body."""
+    connection = http.client.HTTPConnection(urlsplit(base).netloc, timeout=20)
+    with contextlib.closing(connection):
+        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read()
+
+
+def problem(answer: tuple[int, http.client.HTTPMessage, bytes]) -> dict[str, object]:
+    """Check that an answer is a problem document (RFC 9457) of its own status; returns it."""
+    status, headers, body = answer
+    assert headers["Content-Type"].split(";")[0] == "application/problem+json"
+    document: dict[str, object] = json.loads(body)
+    assert document["status"] == status
+    assert {"type", "title", "detail", "code", "requestId"} <= document.keys()
+    assert document["requestId"] == headers["X-Request-Id"]
+    return document
+
+
+def test_health_is_passed_on(proxy: str) -> None:
+    assert ask(proxy, "GET", "/health")[0] == 200
+
+
+def test_api_prefix_is_stripped_and_the_request_id_comes_back(proxy: str) -> None:
+    answer = ask(proxy, "GET", "/api/bookings", X_Request_Id="from-the-client")
+    assert answer[0] == 401
+    assert problem(answer)["requestId"] == "from-the-client"
+
+
+def test_an_unacceptable_request_id_is_replaced(proxy: str) -> None:
+    assert "<" not in str(problem(ask(proxy, "GET", "/api/bookings", X_Request_Id="<script>"))["requestId"])
+
+
+def test_location_headers_keep_the_prefix(proxy: str, service: Service) -> None:
+    service.run("scripts/seed.py")
+    body = {"kind": "workspace", "name": "Through the proxy", "timeZone": "Europe/Berlin", "capacity": 1}
+    headers = {"Content_Type": "application/json", "Authorization": f"Bearer {service.token('admin@example.com')}"}
+    status, answer, text = ask(proxy, "POST", "/api/resources", json.dumps(body).encode(), **headers)
+    assert status == 201, text
+    assert answer["Location"].startswith("/api/resources/")
+    assert ask(proxy, "GET", answer["Location"], Authorization=headers["Authorization"])[0] == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/bookings", "/api/metrics", "/nothing"])
+def test_what_is_not_public_is_not_found(proxy: str, path: str) -> None:
+    assert problem(ask(proxy, "GET", path))["code"] == "not-found"
+
+
+def test_a_body_over_64_kib_is_refused_by_nginx_in_the_shape_of_the_service(proxy: str, service: Service) -> None:
+    assert problem(ask(proxy, "POST", "/api/auth/login", b" " * (64 * 1024 + 1)))["code"] == "body-too-large"
+
+
+def test_half_sent_headers_are_given_five_seconds(proxy: str) -> None:
+    with socket.create_connection(("127.0.0.1", urlsplit(proxy).port or 0), timeout=15) as slow:
+        start = time.monotonic()
+        slow.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n")
+        with contextlib.suppress(ConnectionResetError):
+            while slow.recv(4096):
+                pass
+        assert 4 < time.monotonic() - start < 9
+
+
+def test_sockets_are_upgraded_without_compression(proxy: str, service: Service) -> None:
+    service.run("scripts/seed.py")
+    token = service.token("customer@example.com")
+    upgrade = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec_WebSocket_Version": "13",
+        "Sec_WebSocket_Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec_WebSocket_Extensions": "permessage-deflate",
+        "Authorization": f"Bearer {token}",
+    }
+    connection = http.client.HTTPConnection(urlsplit(proxy).netloc, timeout=10)
+    with contextlib.closing(connection):
+        connection.request("GET", "/ws", headers={name.replace("_", "-"): value for name, value in upgrade.items()})
+        answer = connection.getresponse()
+        assert answer.status == 101
+        assert answer.headers["Sec-WebSocket-Accept"] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+        assert answer.headers["Sec-WebSocket-Extensions"] is None
+
+
+def test_a_dead_service_answers_a_problem_and_comes_back(proxy: str, service: Service) -> None:
+    service.kill("web")
+    answer = ask(proxy, "GET", "/api/bookings")
+    assert problem(answer)["code"] == "unavailable"
+    assert (answer[0], answer[1]["Retry-After"]) == (503, "1")
+    service.start("web")
+    time.sleep(1)
+    assert ask(proxy, "GET", "/health")[0] == 200
+
+
+@contextlib.contextmanager
+def breaking_server() -> Iterator[tuple[int, list[bytes]]]:
+    """A server that reads a request and then breaks the connection, as one that is killed; yields port and requests."""
+    requests: list[bytes] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                requests.append(connection.recv(65536))
+                connection.close()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield listener.getsockname()[1], requests
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    thread.join()
+
+
+@contextlib.contextmanager
+def good_server() -> Iterator[tuple[int, list[str]]]:
+    """A server that answers 200; yields its port and the methods it was asked with."""
+    methods: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            methods.append(self.command)
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_POST = do_GET
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever).start()
+    yield server.server_address[1], methods
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("method, expected", [("GET", 200), ("POST", 503)])
+def test_only_a_harmless_request_is_repeated_on_another_server(method: str, expected: int) -> None:
+    """A POST that may have been carried out must not be sent twice; the client repeats it with its Idempotency-Key."""
+    with breaking_server() as (broken, received), good_server() as (good, methods):
+        # The backup server is asked only after the first one failed.
+        upstream = f"server 127.0.0.1:{broken}; server 127.0.0.1:{good} backup;"
+        with nginx(upstream, f"server 127.0.0.1:{free_port()};") as url:
+            status, _, _ = ask(url, method, "/api/bookings", b"{}" if method == "POST" else None)
+    assert status == expected
+    assert len(received) == 1
+    assert methods == (["GET"] if method == "GET" else [])

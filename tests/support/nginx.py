@@ -1,0 +1,57 @@
+"""A real nginx with the configuration that is deployed, in front of processes of ours."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.support.databases import ROOT
+from tests.support.servers import Process, free_port, make_folder, wait_until
+
+PROGRAM = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+CONFIGURATION = ROOT / "deploy" / "nginx" / "nginx.conf"
+
+
+def configuration(port: int, folder: Path, web: str, sockets: str) -> str:
+    """Return the deployed configuration with addresses and paths of this machine, and nothing else changed."""
+    text = CONFIGURATION.read_text()
+    replacements = {
+        "listen 80;": f"listen 127.0.0.1:{port};",
+        "server web:8000;": web,
+        "server sockets:8001;": sockets,
+        "pid /tmp/nginx.pid;": f"pid {folder}/nginx.pid;",
+        "access_log /dev/stdout": f"access_log {folder}/access.log",
+        "error_log /dev/stderr warn;": f"error_log {folder}/error.log warn;",
+        "worker_processes auto;": "worker_processes 1;",
+    }
+    for original, own in replacements.items():
+        assert text.count(original) == 1, f"nginx.conf has changed: {original!r} is not there once"
+        text = text.replace(original, own)
+    # Debian compiles in folders below /var/lib that only root may write.
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    return text.replace("http {", "http {\n" + "".join(f"    {kind}_temp_path {folder}/{kind};\n" for kind in kinds), 1)
+
+
+@contextlib.contextmanager
+def nginx(web: str, sockets: str) -> Iterator[str]:
+    """Run nginx in front of upstream servers given in its own words (`server 127.0.0.1:8000;`); yields its base URL."""
+    assert PROGRAM is not None
+    folder, port = make_folder(), free_port()
+    file = folder / "nginx.conf"
+    file.write_text(configuration(port, folder, web, sockets))
+    command = [PROGRAM, "-e", str(folder / "error.log"), "-c", str(file), "-g", "daemon off;"]
+    process = Process(command, folder / "nginx.log")
+
+    def listens() -> bool:
+        assert process.running, (folder / "nginx.log").read_text()
+        with contextlib.closing(socket.socket()) as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    try:
+        wait_until(listens, "nginx")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.stop()
