@@ -13,7 +13,13 @@ class SlotTaken(Conflict):
     """
 
     code = "slot-taken"
-    constraints = ("allocations_no_overlap", "allocations_within_capacity", "allocations_booking_known")
+    constraints = (
+        "allocations_no_overlap",
+        "allocations_within_capacity",
+        "allocations_booking_known",
+        # by the booking itself, when its statement ran twice: `refusals.explain` then finds it done
+        "allocations_once_per_booking",
+    )
 
 
 class ResourceChanged(Conflict):
