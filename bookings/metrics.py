@@ -7,6 +7,10 @@ each (route, method, status) leaves 2 µs. Names and labels are the exporter's, 
 from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+from prometheus_client.values import MutexValue, ValueClass
 from prometheus_flask_exporter import PrometheusMetrics
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -17,7 +21,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 class Metrics(PrometheusMetrics):  # type: ignore[misc]
-    """The app's metrics; `generate_metrics` of the exporter reads those of all workers of this gunicorn."""
+    """The app's metrics: what all workers of this gunicorn counted, and what is looked up when Prometheus asks."""
 
     def __init__(self) -> None:
         super().__init__(app=None, path=None, export_defaults=False, registry=CollectorRegistry())
@@ -29,6 +33,21 @@ class Metrics(PrometheusMetrics):  # type: ignore[misc]
             buckets=BUCKETS,
             registry=self.registry,
         )
+        #: asked at each scrape, and only then
+        self.collectors: list[Collector] = []
+
+    def generate_metrics(self, accept_header: str | None = None, names: list[str] | None = None) -> tuple[str, str]:
+        """The answer to a scrape and its media type. Unlike the exporter's own, it includes `collectors`."""
+        everything = CollectorRegistry()
+        if ValueClass is MutexValue:  # one process: its own counts are all there are
+            everything.register(self.registry)
+        else:
+            MultiProcessCollector(everything)  # type: ignore[no-untyped-call]
+        for collector in self.collectors:
+            everything.register(collector)
+        encode, media_type = choose_encoder(accept_header or "")
+        chosen = everything.restricted_registry(names) if names else everything
+        return encode(chosen).decode(), media_type
 
     def observe(self, rule: str | None, method: str, status: int, seconds: float) -> None:
         """Count one answered request. `rule` is the route's pattern, None when there was none."""
