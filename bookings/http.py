@@ -65,6 +65,18 @@ def endpoint(
     return decorate
 
 
+def described(
+    answers: dict[int, Any], problems: Iterable[type[DomainError]] = ()
+) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
+    """Give a contract to a view that makes its own response. `answers` may name a media type instead of a schema."""
+
+    def decorate(view: Callable[..., Response]) -> Callable[..., Response]:
+        view.contract = Contract(None, None, answers, tuple(problems), False)  # type: ignore[attr-defined]
+        return view
+
+    return decorate
+
+
 def respond(answer: Answer) -> Response:
     """The HTTP response of an answer."""
     return Response(answer.body, answer.status, answer.headers, content_type=JSON if answer.body else None)

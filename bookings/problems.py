@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from bookings import errors
 from bookings.errors import DomainError
+from bookings.http import described
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -105,6 +106,7 @@ def _unexpected(error: Exception) -> Response:
 
 
 @blueprint.get("/<code>")
+@described({200: "text/plain"}, problems=(errors.NotFound,))
 def explain(code: str) -> Response:
     """What a problem type means, in plain text."""
     kind = DomainError.by_code.get(code)
