@@ -1,0 +1,181 @@
+"""Who is connected to this process, and who of them hears an event."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Iterable
+
+import orjson
+
+from bookings.config import Settings
+from bookings.db import Database
+from bookings.errors import Unavailable
+from bookings.event.service import Event
+from bookings.realtime import topics as names
+from bookings.realtime.connection import RESTART, Connection
+from bookings.realtime.errors import TooManySockets
+from bookings.realtime.reader import Reader
+
+log = logging.getLogger(__name__)
+#: events kept for sockets that join a moment later
+_RECENT = 256
+_START = 3.0
+#: how long (seconds) sockets have for their goodbye when the process stops
+_GOODBYE = 1.5
+
+_hubs: weakref.WeakSet[Hub] = weakref.WeakSet()
+
+
+def close_all() -> None:
+    """Close every socket of this process with 1012 and take no more; returns within two seconds."""
+    for hub in list(_hubs):
+        hub.close()
+
+
+def sockets() -> int:
+    """How many sockets are open in this process, for metrics."""
+    return sum(hub.count for hub in _hubs)
+
+
+def position() -> int | None:
+    """The last event that this process has handed out, for metrics; None before its first socket."""
+    return max((hub.position for hub in _hubs if hub.started), default=None)
+
+
+class Hub:
+    """One per app. Starts its threads with the first socket, so that processes without sockets have none."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self.position = 0
+        self._limit = settings.socket_limit
+        self._lock = threading.Lock()
+        self._connections: set[Connection] = set()
+        self._by_topic: dict[str, set[Connection]] = {}
+        self._recent: deque[Event] = deque(maxlen=_RECENT)
+        self._closing = False
+        self._reader = Reader(settings, database, self)
+        _hubs.add(self)
+
+    @property
+    def count(self) -> int:
+        """How many sockets are open."""
+        return len(self._connections)
+
+    @property
+    def started(self) -> bool:
+        """Whether it follows the events."""
+        return self._reader.ready.is_set()
+
+    def admit(self) -> None:
+        """Raise TooManySockets or Unavailable unless another socket can be served."""
+        if self._closing:
+            raise Unavailable("The service restarts; try again in a moment.")
+        if self.count >= self._limit:
+            raise TooManySockets
+        if self._reader.start():
+            threading.Thread(target=self._sweep, name="sockets-sweep", daemon=True).start()
+        if not self._reader.ready.wait(_START):
+            raise Unavailable("The events cannot be read just now; try again in a moment.")
+
+    def enter(self, connection: Connection) -> None:
+        """A socket is open."""
+        with self._lock:
+            self._connections.add(connection)
+        if self._closing:
+            connection.end(*_RESTARTING)
+
+    def leave(self, connection: Connection) -> None:
+        """It is closed."""
+        with self._lock:
+            self._set_topics(connection, frozenset())
+            self._connections.discard(connection)
+
+    def join(self, connection: Connection, topics: frozenset[str]) -> int:
+        """Let a socket hear topics from now on; the position from which on it does."""
+        with self._lock:
+            connection.position = max(connection.position, self.position)
+            self._set_topics(connection, connection.topics | topics)
+            return connection.position
+
+    def join_at(self, connection: Connection, topics: frozenset[str], position: int) -> bool:
+        """Let a socket hear topics from a position on; False when what it misses lies too far back to be at hand."""
+        with self._lock:
+            if position < self.position and not (self._recent and self._recent[0].position <= position + 1):
+                return False
+            connection.position = position
+            for event in self._recent:
+                if names.concerns(event.topics, topics):
+                    connection.offer(event)
+            connection.position = max(position, self.position)
+            self._set_topics(connection, connection.topics | topics)
+            return True
+
+    def drop(self, connection: Connection, topics: Iterable[str]) -> None:
+        """Let a socket hear topics no more."""
+        with self._lock:
+            self._set_topics(connection, connection.topics.difference(topics))
+
+    def _set_topics(self, connection: Connection, topics: frozenset[str]) -> None:
+        for topic in connection.topics - topics:
+            self._by_topic[topic].discard(connection)
+            if not self._by_topic[topic]:
+                del self._by_topic[topic]
+        for topic in topics - connection.topics:
+            self._by_topic.setdefault(topic, set()).add(connection)
+        connection.topics = topics
+        connection.begun = connection.begun or bool(topics)
+
+    def deliver(self, event: Event) -> int:
+        """Hand the next event to everyone entitled to it; how many frames wait for the slowest of them."""
+        with self._lock:
+            self.position = event.position
+            self._recent.append(event)
+            slowest = 0
+            for topic in (names.ALL, *event.topics):
+                for connection in self._by_topic.get(topic, ()):
+                    connection.offer(event)
+                    slowest = max(slowest, connection.waiting)
+            return slowest
+
+    def restart(self, position: int) -> None:
+        """The order of events is not the one it was: everyone starts anew at this position."""
+        with self._lock:
+            self.position = position
+            self._recent.clear()
+            for connection in self._connections:
+                connection.position = position
+                connection.tell(resync(position))
+
+    def close(self) -> None:
+        """Close every socket with 1012 (service restart), and cut those that do not take leave in time."""
+        self._closing = True
+        with self._lock:
+            connections = list(self._connections)
+        for connection in connections:
+            connection.end(*_RESTARTING)
+        deadline = time.monotonic() + _GOODBYE
+        while self._connections and time.monotonic() < deadline:
+            time.sleep(0.02)
+        with self._lock:
+            for connection in self._connections:
+                connection.cut()
+
+    def _sweep(self) -> None:
+        while True:
+            time.sleep(1)
+            with self._lock:
+                connections = list(self._connections)
+            for connection in connections:
+                connection.cut_if_stuck()
+
+
+_RESTARTING = (RESTART, "The service restarts. Reconnect and subscribe with after.")
+
+
+def resync(position: int) -> str:
+    """The frame that tells a client to read over HTTP what it may have missed before this position."""
+    return orjson.dumps({"event": "resync", "data": {"position": str(position)}}).decode()
