@@ -35,7 +35,7 @@ def test_image_serves_and_is_healthy(image: dockerfile.Stage, database_url: str,
     env = dockerfile.environment(image) | {
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
-        "JWT_SECRET": "q8Zr1Xw5Tn7Kc3Vb9Mf2Lh6Pd4Sg0Jy",
+        "JWT_SECRET": "q8Zr1Xw5Tn7Kc3Vb9Mf2Lh6Pd4Sg0JyWe8",
         "WEB_BIND": f"127.0.0.1:{port}",
     }
     as_user = embedded.as_account(account)
