@@ -15,6 +15,7 @@ class World:
     """Makes users and resources in one database; every one is new, so tests may share the database."""
 
     def __init__(self, database_url: str) -> None:
+        self.address = database_url
         self._connection = psycopg.connect(database_url, autocommit=True, row_factory=dict_row)
 
     def close(self) -> None:
