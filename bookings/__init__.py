@@ -44,12 +44,18 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
     from bookings.account import routes as account
     from bookings.auth import public, signed_in
     from bookings.booking.routes import blueprint as booking
+    from bookings.platform.routes import blueprint as platform
+    from bookings.realtime import routes as realtime
+    from bookings.realtime.handshake import handshake
     from bookings.resource.routes import blueprint as resource
 
     return [
+        (platform, public),
         (problems.blueprint, public),
         (account.public, public),
         (account.blueprint, signed_in),
         (resource, signed_in),
         (booking, signed_in),
+        (realtime.tickets, signed_in),
+        (realtime.blueprint, handshake),
     ]

@@ -31,6 +31,7 @@ class Contract:
     answers: dict[int, Any]
     problems: tuple[type[DomainError], ...]
     conditional: bool
+    replayable: bool = True
 
 
 def endpoint(
@@ -40,12 +41,14 @@ def endpoint(
     query: type[Schema] | None = None,
     problems: Iterable[type[DomainError]] = (),
     conditional: bool = False,
+    replayable: bool = True,
 ) -> Callable[[Callable[..., Answer]], Callable[..., Response]]:
     """Give a view its contract: `body` and `query` are validated and passed on under these names.
 
     `answers` maps each successful status to its schema (None: no content); `problems` names the errors it may raise
-    beyond those every route shares; `conditional` says that it honours If-Match. Raises Invalid naming every wrong
-    field.
+    beyond those every route shares; `conditional` says that it honours If-Match; `replayable=False` that a POST
+    answers with something that must not be kept, so that an Idempotency-Key means nothing to it. Raises Invalid naming
+    every wrong field.
     """
     load_body = body() if body else None
     load_query = query() if query else None
@@ -59,7 +62,7 @@ def endpoint(
                 kwargs["body"] = load(load_body, read_json())
             return respond(view(**kwargs))
 
-        call.contract = Contract(body, query, answers, tuple(problems), conditional)  # type: ignore[attr-defined]
+        call.contract = Contract(body, query, answers, tuple(problems), conditional, replayable)  # type: ignore[attr-defined]
         return call
 
     return decorate

@@ -24,6 +24,7 @@ from bookings.errors import DatabaseUnavailable
 from bookings.event import service as event_service
 from bookings.event import stream
 from bookings.jobs import make_huey
+from bookings.realtime import hub
 
 log = logging.getLogger(__name__)
 _sql = queries.load("platform")
@@ -76,6 +77,7 @@ class Lookups(Collector):
     def collect(self) -> Iterator[Metric]:
         """All families that can be read now."""
         failed = GaugeMetricFamily("bookings_scrape_failed", "1 when a source did not answer", labels=["source"])
+        yield from self._sockets()
         for source, read in (("postgres", self._postgres), ("redis", self._from_redis)):
             found, error = _attempt(read)
             yield from found
@@ -97,6 +99,12 @@ class Lookups(Collector):
         bookings, reminders = self._one(_sql.written)
         yield _counter("bookings_written", "Bookings made, as PostgreSQL's statistics count them", bookings)
         yield _counter("bookings_reminders_sent", "Reminders sent, as PostgreSQL's statistics count them", reminders)
+
+    def _sockets(self) -> Iterator[Metric]:
+        yield _gauge("bookings_sockets_open", "Open WebSockets of this process", hub.sockets())
+        position = hub.position()
+        if position is not None:
+            yield _gauge("bookings_reader_position", "The last event this process handed to its sockets", position)
 
     def _one(self, query: Any) -> tuple[Any, ...]:
         row = self._database.row(query)

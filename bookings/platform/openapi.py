@@ -20,21 +20,18 @@ from bookings.platform import examples, prose, responses, schema_mapping
 from bookings.platform.operations import Operation, camel
 
 VERSION = "0.1.0"
-#: routes that are registered for the socket upgrade, which OpenAPI cannot describe; prose.py does
-_SOCKET = ("/ws",)
 _ORDINARY = {"HEAD", "OPTIONS"}
 
 
-def document(app: Flask) -> bytes:
-    """The document of an app, made at the first request for it."""
-    made: bytes | None = app.extensions.get("openapi")
-    if made is None:
-        made = orjson.dumps(build(app))
-        app.extensions["openapi"] = made
-    return made
+def document(app: Flask, prefix: str = "") -> bytes:
+    """The document of an app, made at the first request for it. `prefix` is what a proxy has in front of our paths."""
+    made: dict[str, bytes] = app.extensions.setdefault("openapi", {})
+    if prefix not in made:
+        made[prefix] = orjson.dumps(build(app, prefix))
+    return made[prefix]
 
 
-def build(app: Flask) -> dict[str, Any]:
+def build(app: Flask, prefix: str = "") -> dict[str, Any]:
     """The document as a dictionary. Raises AttributeError for a route without a contract."""
     plugin = schema_mapping.Plugin()
     spec = APISpec(
@@ -42,8 +39,8 @@ def build(app: Flask) -> dict[str, Any]:
         version=VERSION,
         openapi_version="3.1.0",
         plugins=[plugin],
-        info={"description": prose.ABOUT, "license": {"name": "Proprietary"}},
-        servers=[{"url": "./", "description": "Where this document came from."}],
+        info={"description": prose.ABOUT},
+        servers=[{"url": prefix or "/"}],
         tags=_tags(app),
     )
     spec.components.security_scheme(
@@ -53,8 +50,6 @@ def build(app: Flask) -> dict[str, Any]:
     for name, header in responses.HEADERS.items():
         spec.components.header(name, header)
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: (rule.rule, sorted(rule.methods or ()))):
-        if rule.rule in _SOCKET:
-            continue
         for method in sorted((rule.methods or set()) - _ORDINARY):
             operation = Operation(rule, method, contract_of(app, rule), guarded(app, rule), plugin)
             spec.path(path_of(rule), operations={method.lower(): operation.describe(_view(app, rule).__doc__ or "")})
@@ -87,7 +82,9 @@ def _view(app: Flask, rule: Rule) -> Any:
 
 def _tags(app: Flask) -> list[dict[str, str]]:
     """One a domain, described by the first sentence of its package."""
-    return [
-        {"name": name, "description": (importlib.import_module(blueprint.import_name).__doc__ or "").split("\n\n")[0]}
-        for name, blueprint in sorted(app.blueprints.items())
-    ]
+    return [{"name": name, "description": _about(blueprint.import_name)} for name, blueprint in app.blueprints.items()]
+
+
+def _about(module: str) -> str:
+    package = importlib.import_module(module.removesuffix(".routes"))
+    return " ".join((package.__doc__ or "").split("\n\n")[0].split())

@@ -52,7 +52,7 @@ class Operation:
         self._guarded = guarded
         self._plugin = plugin
         #: signed-in POSTs take an Idempotency-Key
-        self._replayable = guarded and method == "POST"
+        self._replayable = guarded and method == "POST" and contract.replayable
 
     def describe(self, docstring: str) -> dict[str, Any]:
         """The operation; its summary and description come from the view's docstring."""

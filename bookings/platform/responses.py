@@ -89,6 +89,8 @@ def _both(answer: dict[str, Any], problem: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answer(status: int, shape: Any, replayable: bool, limited: bool) -> dict[str, Any]:
+    if status == 101:
+        return {"description": "The connection is a WebSocket from here on."}
     headers = list(_ALWAYS)
     if status == 304 or _versioned(shape):
         headers.append("ETag")

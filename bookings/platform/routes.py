@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, cast
 
 from flask import Blueprint, Flask, Response, current_app, request
@@ -13,6 +14,7 @@ from bookings.http import described, dump, endpoint
 from bookings.platform import collectors, health, openapi, pages, schemas
 
 blueprint = Blueprint("platform", __name__)
+_PREFIX = re.compile(r"(/[A-Za-z0-9_-]{1,40}){1,4}")
 
 
 @blueprint.record_once
@@ -58,7 +60,7 @@ def metrics() -> Response:
 @described({200: "application/json"})
 def document() -> Response:
     """This API as OpenAPI 3.1."""
-    return pages.fixed(openapi.document(_app()), "application/json")
+    return pages.fixed(openapi.document(_app(), _prefix()), "application/json")
 
 
 @blueprint.get("/docs")
@@ -80,6 +82,12 @@ def redoc() -> Response:
 def asset(name: str) -> Response:
     """Scripts and styles of the two pages."""
     return pages.asset(name)
+
+
+def _prefix() -> str:
+    """What a trusted proxy says it has in front of our paths; nothing, or something like /api."""
+    given = request.headers.get("X-Forwarded-Prefix", "") if current_app.extensions["settings"].trusted_proxies else ""
+    return given if _PREFIX.fullmatch(given) else ""
 
 
 def _app() -> Flask:

@@ -18,6 +18,7 @@ from bookings.realtime import tickets as tickets_
 from bookings.realtime.commands import Context
 from bookings.realtime.connection import Connection
 from bookings.realtime.errors import OriginRefused, TooManySockets
+from bookings.realtime.feed import Feed
 from bookings.realtime.hub import Hub
 from bookings.realtime.messages import Messages
 from bookings.realtime.schemas import Ticket
@@ -43,15 +44,14 @@ def _prepare(state: BlueprintSetupState) -> None:
 def socket(ws: Any) -> None:
     """Become a WebSocket: events as they happen, and bookings by message. docs/sockets.md defines the frames."""
     extensions = current_app.extensions
-    hub: Hub = extensions["hub"]
+    hub, database, settings = extensions["hub"], extensions["database"], extensions["settings"]
     connection = Connection(ws, request.environ["gunicorn.socket"], g.actor, g.expires_at)
-    context = Context(
-        connection, hub, extensions["database"], extensions["settings"], extensions["tokens"], g.request_id
-    )
+    feed = Feed(hub, database, settings.stream_length)
+    context = Context(connection, feed, database, settings, extensions["tokens"], g.request_id)
     hub.enter(connection)
     log.info("socket opened", extra={"user_id": str(g.actor.id), "sockets": hub.count})
     try:
-        connection.serve(Messages(context).handle)
+        connection.serve(Messages(context).handle, feed.catch_up)
     finally:
         hub.leave(connection)
 
@@ -63,7 +63,7 @@ def _not_a_handshake(error: RemoteProtocolError) -> Any:
 
 
 @tickets.post("/ws/tickets")
-@endpoint(answers={201: Ticket}, problems=(Unavailable,))
+@endpoint(answers={201: Ticket}, problems=(Unavailable,), replayable=False)
 def issue() -> Answer:
     """A ticket that opens one socket within 30 seconds, for browsers: /ws?ticket=…"""
     # The guard has verified it; this only asks when it ends.
