@@ -102,6 +102,16 @@ def get(database: Database, *, user_id: UUID) -> tuple[str, int]:
     return row[3], row[2]
 
 
+def find_by_email(tx: Tx, *, email: str) -> dict[str, Any] | None:
+    """Id, role, version and disabled_at of the user behind an e-mail address."""
+    return tx.one(_sql.find_by_email, {"email": email})
+
+
+def promote(tx: Tx, *, user_id: UUID) -> None:
+    """Make a user an admin, on the word of whoever may write to the database. Raises NotFound."""
+    _change(tx, user_id, {"role": "admin"}, None)
+
+
 def change(tx: Tx, *, user_id: UUID, body: Mapping[str, Any], versions: tuple[int, ...] | None) -> tuple[str, int]:
     """Change name, phone, timeZone or locale: the new document and version. Raises NotFound, PreconditionFailed."""
     wished = {"name": "name", "phone": "phone", "timeZone": "time_zone", "locale": "locale"}
