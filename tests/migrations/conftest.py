@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,7 +23,17 @@ def server(request: pytest.FixtureRequest, pg_server: Callable[..., PostgresServ
 
 
 @pytest.fixture
-def admin_url(server: PostgresServer) -> Iterator[str]:
+def role(server: PostgresServer) -> Iterator[str]:
+    """A role that may sign in and nothing else; gone after the database that it owns."""
+    name = f"role_{secrets.token_hex(6)}"
+    with psycopg.connect(server.url(), autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'owner'").format(sql.Identifier(name)))
+        yield name
+        admin.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def admin_url(server: PostgresServer, role: str) -> Iterator[str]:
     """An empty database, seen by the superuser."""
     with databases.clone(server.url(), "template1") as url:
         yield url
@@ -36,17 +47,12 @@ def other_url(server: PostgresServer) -> Iterator[str]:
 
 
 @pytest.fixture
-def url(server: PostgresServer, admin_url: str) -> Iterator[str]:
+def url(server: PostgresServer, role: str, admin_url: str) -> str:
     """The same database, seen by its owner, who is nothing more than that."""
     name = urlsplit(admin_url).path.lstrip("/")
     with psycopg.connect(admin_url, autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'owner'").format(sql.Identifier(name)))
-        admin.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(sql.Identifier(name), sql.Identifier(name)))
-    yield f"postgresql://{name}:owner@127.0.0.1:{server.port}/{name}"
-    with psycopg.connect(admin_url, autocommit=True) as admin:
-        admin.execute(sql.SQL("ALTER DATABASE {} OWNER TO postgres").format(sql.Identifier(name)))
-        admin.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(name)))
-        admin.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+        admin.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(sql.Identifier(name), sql.Identifier(role)))
+    return f"postgresql://{role}:owner@127.0.0.1:{server.port}/{name}"
 
 
 @pytest.fixture

@@ -93,7 +93,7 @@ def test_a_procedure_cannot_commit_behind_our_back(migrations: Migrations, sessi
 
 def test_what_a_file_sets_ends_with_it(migrations: Migrations, session: Session) -> None:
     migrations.write(
-        _0001_set="SELECT set_config('search_path', '', false); SET statement_timeout = 1; SET lock_timeout = 1;",
+        _0001_set="SELECT set_config('search_path', '', false); SET default_transaction_read_only = on;",
         _0002_rooms=ROOMS + "SELECT pg_sleep(0.02);",
     )
     code, said = migrations.run("up")
@@ -107,28 +107,17 @@ def test_a_roles_timeouts_do_not_reach_migrations(migrations: Migrations, sessio
     assert code == 0, said
 
 
-@pytest.fixture
-def guest(migrations: Migrations, admin_url: str) -> psycopg.Connection[tuple[object, ...]]:
-    """Make the role of `migrations` one that may connect and nothing else; returns a session of the superuser."""
-    name = urlsplit(migrations.url).username
-    assert name
-    admin = psycopg.connect(admin_url, autocommit=True)
-    admin.execute(sql.SQL("ALTER DATABASE {} OWNER TO postgres").format(sql.Identifier(name)))
-    return admin
-
-
-def test_a_role_without_rights_is_told_how_to_get_them(
-    migrations: Migrations, guest: psycopg.Connection[tuple[object, ...]]
-) -> None:
-    name = urlsplit(migrations.url).username
+def test_a_role_without_rights_is_told_how_to_get_them(migrations: Migrations, admin_url: str, role: str) -> None:
+    name = urlsplit(admin_url).path.lstrip("/")
     migrations.write(_0001_extension="CREATE EXTENSION IF NOT EXISTS btree_gist;")
-    with guest:
+    with psycopg.connect(admin_url, autocommit=True) as admin:
+        admin.execute(sql.SQL("ALTER DATABASE {} OWNER TO postgres").format(sql.Identifier(name)))
         said = migrations.refusal("up")
-        assert f"Role {name} may not create tables" in said
-        assert f"ALTER DATABASE {name} OWNER TO {name}." in said
-        guest.execute("GRANT CREATE ON SCHEMA public TO public")
+        assert f"Role {role} may not create tables" in said
+        assert f"ALTER DATABASE {name} OWNER TO {role}." in said
+        admin.execute("GRANT CREATE ON SCHEMA public TO public")
         assert "let a superuser run that CREATE EXTENSION in this database once" in migrations.refusal("up")
-        guest.execute("CREATE EXTENSION btree_gist")
+        admin.execute("CREATE EXTENSION btree_gist")
         assert migrations.run("up")[0] == 0
 
 
