@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 from marshmallow import Schema
 
 from bookings import http, idempotency
@@ -19,9 +18,10 @@ from bookings.config import Settings
 from bookings.db import Database
 from bookings.errors import Forbidden
 from bookings.fields import instant_text
-from bookings.realtime import feed, schemas
+from bookings.realtime import schemas
 from bookings.realtime import topics as names
 from bookings.realtime.connection import Connection
+from bookings.realtime.feed import Feed
 from bookings.realtime.hub import Hub
 
 
@@ -30,7 +30,7 @@ class Context:
     """What commands work with: the socket that asks and the parts of the app."""
 
     connection: Connection
-    hub: Hub
+    feed: Feed
     database: Database
     settings: Settings
     tokens: Tokens
@@ -39,19 +39,15 @@ class Context:
     key: idempotency.Key | None = None
 
     @property
+    def hub(self) -> Hub:
+        return self.feed.hub
+
+    @property
     def caller(self) -> Caller:
         return Caller(self.connection.actor, self.request_id)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The data of the answer; `then` is called when it has been sent."""
-
-    answer: Answer
-    then: Callable[[], None] | None = None
-
-
-Run = Callable[[Context, dict[str, Any]], Outcome]
+Run = Callable[[Context, dict[str, Any]], Answer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +73,18 @@ def command(name: str, schema: type[Schema], reply: str | None = None) -> Callab
     return register
 
 
-def _outcome(data: dict[str, Any], then: Callable[[], None] | None = None) -> Outcome:
-    return Outcome(Answer(orjson.dumps(data)), then)
+def _answer(data: dict[str, Any]) -> Answer:
+    return Answer(http.dump(data))
 
 
 @command("ping", schemas.Nothing, reply="pong")
-def ping(context: Context, data: dict[str, Any]) -> Outcome:
+def ping(context: Context, data: dict[str, Any]) -> Answer:
     """Whether anyone is there."""
-    return _outcome({"position": str(context.hub.position)})
+    return _answer({"position": str(context.hub.position)})
 
 
 @command("authenticate", schemas.Authenticate)
-def authenticate(context: Context, data: dict[str, Any]) -> Outcome:
+def authenticate(context: Context, data: dict[str, Any]) -> Answer:
     """Go on with a newer token of the same user; what it is not entitled to any more is unsubscribed."""
     connection = context.connection
     actor, expires_at = context.tokens.verify(data["token"])
@@ -97,13 +93,13 @@ def authenticate(context: Context, data: dict[str, Any]) -> Outcome:
     kept = names.permitted(context.database, actor, connection.topics)
     connection.actor, connection.expires_at = actor, expires_at
     context.hub.drop(connection, connection.topics - kept)
-    return _outcome(
+    return _answer(
         {"expiresAt": instant_text(datetime.fromtimestamp(expires_at, UTC)), "topics": sorted(connection.topics)}
     )
 
 
 @command("subscribe", schemas.Subscribe)
-def subscribe(context: Context, data: dict[str, Any]) -> Outcome:
+def subscribe(context: Context, data: dict[str, Any]) -> Answer:
     """Hear topics."""
     actor = context.connection.actor
     if "topics" in data:
@@ -115,38 +111,36 @@ def subscribe(context: Context, data: dict[str, Any]) -> Outcome:
 
 
 @command("join-user-room", schemas.Room)
-def join_user_room(context: Context, data: dict[str, Any]) -> Outcome:
+def join_user_room(context: Context, data: dict[str, Any]) -> Answer:
     """Hear the topic of one user."""
     topics = frozenset([f"user:{data['userId']}"])
     names.check(context.database, context.connection.actor, topics)
     return _subscribed(context, topics, None)
 
 
-def _subscribed(context: Context, topics: frozenset[str], after: int | None) -> Outcome:
-    retained = context.settings.stream_length
-    begin = feed.subscribe(context.hub, context.database, context.connection, topics, after, retained)
-    heard = sorted(context.connection.topics | topics)
-    return _outcome({"topics": heard, "position": str(begin.position)}, begin.then)
+def _subscribed(context: Context, topics: frozenset[str], after: int | None) -> Answer:
+    position = context.feed.subscribe(context.connection, topics, after)
+    return _answer({"topics": sorted(context.connection.topics), "position": str(position)})
 
 
 @command("unsubscribe", schemas.Unsubscribe)
-def unsubscribe(context: Context, data: dict[str, Any]) -> Outcome:
+def unsubscribe(context: Context, data: dict[str, Any]) -> Answer:
     """Hear topics no more; all of them when none is named."""
     connection = context.connection
     given = data.get("topics")
     context.hub.drop(connection, connection.topics if given is None else names.spelt_out(connection.actor, given))
-    return _outcome({"topics": sorted(connection.topics)})
+    return _answer({"topics": sorted(connection.topics)})
 
 
 @command("leave-user-room", schemas.Room)
-def leave_user_room(context: Context, data: dict[str, Any]) -> Outcome:
+def leave_user_room(context: Context, data: dict[str, Any]) -> Answer:
     """Hear the topic of one user no more."""
     context.hub.drop(context.connection, [f"user:{data['userId']}"])
-    return _outcome({"topics": sorted(context.connection.topics)})
+    return _answer({"topics": sorted(context.connection.topics)})
 
 
 @command("create-booking", NewBooking)
-def create_booking(context: Context, data: dict[str, Any]) -> Outcome:
+def create_booking(context: Context, data: dict[str, Any]) -> Answer:
     """The same as POST /bookings, Idempotency-Key included."""
     answer = http.replayable(
         context.key,
@@ -155,17 +149,17 @@ def create_booking(context: Context, data: dict[str, Any]) -> Outcome:
         ),
     )
     http.nudge()
-    return Outcome(answer)
+    return answer
 
 
 @command("get-bookings", ListQuery)
-def get_bookings(context: Context, data: dict[str, Any]) -> Outcome:
+def get_bookings(context: Context, data: dict[str, Any]) -> Answer:
     """The same as GET /bookings."""
-    return Outcome(listing.listing(context.database, actor=context.connection.actor, query=data))
+    return listing.listing(context.database, actor=context.connection.actor, query=data)
 
 
 @command("update-booking", schemas.UpdateBooking)
-def update_booking(context: Context, data: dict[str, Any]) -> Outcome:
+def update_booking(context: Context, data: dict[str, Any]) -> Answer:
     """The same as PATCH /bookings/{id}."""
     booking_id, versions = data.pop("id"), _versions(data)
     answer = context.database.run(
@@ -174,11 +168,11 @@ def update_booking(context: Context, data: dict[str, Any]) -> Outcome:
         )
     )
     http.nudge()
-    return Outcome(answer)
+    return answer
 
 
 @command("delete-booking", schemas.DeleteBooking)
-def delete_booking(context: Context, data: dict[str, Any]) -> Outcome:
+def delete_booking(context: Context, data: dict[str, Any]) -> Answer:
     """The same as POST /bookings/{id}/cancel."""
     booking_id, versions = data.pop("id"), _versions(data)
     answer = context.database.run(
@@ -194,7 +188,7 @@ def delete_booking(context: Context, data: dict[str, Any]) -> Outcome:
         )
     )
     http.nudge()
-    return Outcome(answer)
+    return answer
 
 
 def _versions(data: dict[str, Any]) -> tuple[int, ...] | None:

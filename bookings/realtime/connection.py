@@ -21,14 +21,14 @@ from bookings.event.service import Event
 from bookings.realtime.wire import WholeSocket
 
 log = logging.getLogger(__name__)
-#: events that may wait for one socket: two batches of the relay, which arrive faster than a good client reads
-QUEUE = 1024
+#: frames that may wait for one socket; one that has fallen further behind reads on from PostgreSQL, at its own pace
+QUEUE = 256
 #: messages a client may send in a second, and in a burst
 RATE, BURST = 50, 100
 #: messages read ahead; a client that sends more waits
 _INBOX = 8
 #: a client may leave a frame unread so long (seconds) …
-_SEND_LIMIT = 20.0
+_SEND_LIMIT = 10.0
 #: … and, once the socket is to be closed, so long before it is cut
 _CLOSE_LIMIT = 5.0
 #: look at least so often (seconds) whether the reading thread lives
@@ -50,6 +50,8 @@ class Connection:
         self.topics: frozenset[str] = frozenset()
         self.position = 0
         self.begun = False
+        #: whether the hub hands it events; otherwise it is behind and its own thread fetches them
+        self.live = True
         #: the close code and reason, once it is to end
         self.ending: tuple[int, str] | None = None
         self._ending_since = 0.0
@@ -59,17 +61,12 @@ class Connection:
         self._allowance, self._counted = float(BURST), time.monotonic()
         sock.full = lambda: len(ws.input_buffer) > _INBOX and self.ending is None
 
-    @property
-    def waiting(self) -> int:
-        """How many frames wait to be sent."""
-        return len(self._queue)
-
     def offer(self, event: Event) -> None:
-        """Queue an event unless it has had it. A socket that has no room for it is closed. Called by the hub alone."""
-        if event.position <= self.position or self.ending:
+        """Queue an event unless it has had it or is behind. Called by the hub alone."""
+        if not self.live or event.position <= self.position or self.ending:
             return
         if len(self._queue) >= QUEUE:
-            self.end(TRY_LATER, f"Too slow: {QUEUE} events were waiting. Reconnect and subscribe with after.")
+            self.live = False
             return
         self.position = event.position
         self.tell(event.frame)
@@ -102,11 +99,11 @@ class Connection:
         """Send a frame now, before those in the queue. For the serving thread alone. Raises what `serve` handles."""
         self._ws.send(frame)
 
-    def serve(self, handle: Callable[[Connection, str | bytes], None]) -> None:
-        """Handle messages and send what is queued until the socket ends; then say goodbye and close."""
+    def serve(self, handle: Callable[[Connection, str | bytes], None], catch_up: Callable[[Connection], None]) -> None:
+        """Handle messages, send what is queued, catch up when behind, until the socket ends; then say goodbye."""
         try:
             while self.ending is None and self._ws.connected and self._ws.thread.is_alive():
-                self._turn(handle)
+                self._turn(handle, catch_up)
         except _GONE:
             log.debug("the client is gone")
         except Exception:
@@ -114,7 +111,7 @@ class Connection:
             self.end(INTERNAL, "The service made a mistake; reconnect and subscribe with after.")
         self._close()
 
-    def _turn(self, handle: Callable[[Connection, str | bytes], None]) -> None:
+    def _turn(self, handle: Callable[[Connection, str | bytes], None], catch_up: Callable[[Connection], None]) -> None:
         while self._ws.input_buffer and self.ending is None:
             if not self._allowed():
                 self.end(POLICY, f"More than {RATE} messages a second.")
@@ -125,9 +122,11 @@ class Connection:
         left = self.expires_at - time.time()
         if left <= 0:
             self.end(EXPIRED, "The access token has expired. Get a new one and reconnect.")
-            return
-        self._ws.event.wait(min(left, _LOOK))
-        self._ws.event.clear()
+        elif not self.live:
+            catch_up(self)
+        else:
+            self._ws.event.wait(min(left, _LOOK))
+            self._ws.event.clear()
 
     def _flush(self) -> None:
         while self._queue and self.ending is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from bookings.db import Database
@@ -22,42 +21,43 @@ _turns = threading.BoundedSemaphore(4)
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
-    """Events behind `position` follow; `then` is to be called when the client has been told so."""
+class Feed:
+    """How sockets of this process get what they missed. `retained` events back a client may resume."""
 
-    position: int
-    then: Callable[[], None] | None = None
+    hub: Hub
+    database: Database
+    retained: int
 
+    def subscribe(self, connection: Connection, topics: frozenset[str], after: int | None) -> int:
+        """Let a socket hear topics it is entitled to, from now on or from behind the event `after`; that position.
 
-def subscribe(
-    hub: Hub, database: Database, connection: Connection, topics: frozenset[str], after: int | None, retained: int
-) -> Beginning:
-    """Let a socket hear topics it is entitled to, from now on or from behind the event `after`.
+        When `after` lies too far back, or is of another history, the client is told to resync. Raises FeedBegun,
+        DatabaseUnavailable.
+        """
+        if after is None:
+            return self.hub.join(connection, topics)
+        if connection.begun:
+            raise FeedBegun
+        newest = service.newest(self.database)
+        if newest - self.retained <= after <= newest:
+            self.hub.join_behind(connection, topics, after)
+            return after
+        # The answer is sent before what is queued, and events come behind this.
+        connection.tell(resync(self.hub.position))
+        return self.hub.join(connection, topics)
 
-    When more than `retained` events came since then, or it is of another history, the client is told to resync. Raises
-    FeedBegun, DatabaseUnavailable.
-    """
-    if after is None:
-        return Beginning(hub.join(connection, topics))
-    if connection.begun:
-        raise FeedBegun
-    newest = service.newest(database)
-    if not newest - retained <= after <= newest:
-        position = hub.join(connection, topics)
-        return Beginning(position, lambda: connection.send(resync(position)))
-    connection.begun = True
-    return Beginning(after, lambda: _catch_up(hub, database, connection, topics, after))
-
-
-def _catch_up(hub: Hub, database: Database, connection: Connection, topics: frozenset[str], position: int) -> None:
-    """Send what was missed, page by page, until the rest is at hand in memory. Holds no connection while sending."""
-    wanted = None if names.ALL in topics else topics
-    try:
-        while connection.ending is None and not hub.join_at(connection, topics, position):
+    def catch_up(self, connection: Connection) -> None:
+        """Send a socket the next page of what it missed, or make it live. No connection is held while sending."""
+        if self.hub.catch(connection):
+            return
+        wanted = None if names.ALL in connection.topics else connection.topics
+        try:
             with _turns:
-                events, position = service.after_for(database, wanted, position, _PAGE)
-            for event in events:
-                connection.send(event.frame)
-    except DatabaseUnavailable:
-        log.warning("a socket could not catch up")
-        connection.end(TRY_LATER, "What was missed cannot be read just now. Reconnect and subscribe with after.")
+                events, position = service.after_for(self.database, wanted, connection.position, _PAGE)
+        except DatabaseUnavailable:
+            log.warning("a socket could not catch up")
+            connection.end(TRY_LATER, "What was missed cannot be read just now. Reconnect and subscribe with after.")
+            return
+        for event in events:
+            connection.send(event.frame)
+        connection.position = position

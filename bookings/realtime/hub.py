@@ -21,7 +21,7 @@ from bookings.realtime.errors import TooManySockets
 from bookings.realtime.reader import Reader
 
 log = logging.getLogger(__name__)
-#: events kept for sockets that join a moment later
+#: events kept for sockets that have nearly caught up
 _RECENT = 256
 _START = 3.0
 #: how long (seconds) sockets have for their goodbye when the process stops
@@ -95,23 +95,30 @@ class Hub:
             self._connections.discard(connection)
 
     def join(self, connection: Connection, topics: frozenset[str]) -> int:
-        """Let a socket hear topics from now on; the position from which on it does."""
+        """Let a socket hear topics from now on, or from where it is if it is behind; that position."""
         with self._lock:
-            connection.position = max(connection.position, self.position)
+            if connection.live:
+                connection.position = max(connection.position, self.position)
             self._set_topics(connection, connection.topics | topics)
             return connection.position
 
-    def join_at(self, connection: Connection, topics: frozenset[str], position: int) -> bool:
-        """Let a socket hear topics from a position on; False when what it misses lies too far back to be at hand."""
+    def join_behind(self, connection: Connection, topics: frozenset[str], position: int) -> None:
+        """Let a socket hear topics from a position on; it is behind and has to catch up."""
         with self._lock:
+            connection.position, connection.live = position, False
+            self._set_topics(connection, topics)
+
+    def catch(self, connection: Connection) -> bool:
+        """Hand a socket that is behind the rest from memory; False when memory does not go back so far."""
+        with self._lock:
+            position = connection.position
             if position < self.position and not (self._recent and self._recent[0].position <= position + 1):
                 return False
-            connection.position = position
+            connection.live = True
             for event in self._recent:
-                if names.concerns(event.topics, topics):
+                if names.concerns(event.topics, connection.topics):
                     connection.offer(event)
             connection.position = max(position, self.position)
-            self._set_topics(connection, connection.topics | topics)
             return True
 
     def drop(self, connection: Connection, topics: Iterable[str]) -> None:
@@ -129,17 +136,14 @@ class Hub:
         connection.topics = topics
         connection.begun = connection.begun or bool(topics)
 
-    def deliver(self, event: Event) -> int:
-        """Hand the next event to everyone entitled to it; how many frames wait for the slowest of them."""
+    def deliver(self, event: Event) -> None:
+        """Hand the next event to everyone entitled to it. Never waits for any of them."""
         with self._lock:
             self.position = event.position
             self._recent.append(event)
-            slowest = 0
             for topic in (names.ALL, *event.topics):
                 for connection in self._by_topic.get(topic, ()):
                     connection.offer(event)
-                    slowest = max(slowest, connection.waiting)
-            return slowest
 
     def restart(self, position: int) -> None:
         """The order of events is not the one it was: everyone starts anew at this position."""
@@ -147,7 +151,7 @@ class Hub:
             self.position = position
             self._recent.clear()
             for connection in self._connections:
-                connection.position = position
+                connection.position, connection.live = position, True
                 connection.tell(resync(position))
 
     def close(self) -> None:

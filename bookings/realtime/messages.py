@@ -10,12 +10,13 @@ from typing import Any
 import orjson
 
 from bookings import problems
+from bookings.answer import Answer
 from bookings.errors import BadRequest, DomainError, Invalid
 from bookings.http import load, parse_object
 from bookings.idempotency import Key
 from bookings.ids import new_id
 from bookings.realtime import commands, schemas
-from bookings.realtime.commands import Context, Outcome
+from bookings.realtime.commands import Context
 from bookings.realtime.connection import Connection
 
 log = logging.getLogger(__name__)
@@ -49,22 +50,18 @@ class Messages:
         """Carry out one message and send the answer. Raises only what sending raises."""
         began = time.perf_counter()
         message = _Message(new_id().hex)
-        then = None
         try:
             outcome, reply = self._run(connection, text, message)
-            then, status = outcome.then, outcome.answer.status
-            answer = _answer(message, reply, outcome)
+            status, answer = outcome.status, _answer(message, reply, outcome)
         except DomainError as error:
             status, answer = problems.status_of(error), _problem(message, problems.document(error))
         except Exception:
             log.exception("unexpected error", extra={"request_id": message.request_id})
             status, answer = 500, _problem(message, _INTERNAL)
         connection.send(answer)
-        if then is not None:
-            then()
         _log(connection, message, status, began)
 
-    def _run(self, connection: Connection, text: str | bytes, message: _Message) -> tuple[Outcome, str]:
+    def _run(self, connection: Connection, text: str | bytes, message: _Message) -> tuple[Answer, str]:
         if isinstance(text, bytes):
             raise BadRequest("Send text, not binary.")
         raw = parse_object(text)
@@ -90,15 +87,14 @@ def _key(connection: Connection, frame: dict[str, Any]) -> Key | None:
     return Key.of(connection.actor.id, frame["idempotencyKey"], "POST", "/bookings", orjson.dumps(frame["data"]))
 
 
-def _answer(message: _Message, reply: str, outcome: Outcome) -> str:
-    body = outcome.answer.body
+def _answer(message: _Message, reply: str, outcome: Answer) -> str:
     document: dict[str, Any] = {
         "event": reply,
-        "data": orjson.Fragment(body) if body else None,
-        "status": outcome.answer.status,
+        "data": orjson.Fragment(outcome.body),
+        "status": outcome.status,
         "ref": message.ref,
     }
-    if "Idempotent-Replayed" in outcome.answer.headers:
+    if "Idempotent-Replayed" in outcome.headers:
         document["replayed"] = True
     return orjson.dumps(document).decode()
 

@@ -26,8 +26,6 @@ _BATCH = 100
 _BLOCK, _TIMEOUT = 0.8, 2.0
 #: how often (seconds) to look into PostgreSQL while the stream is silent or away
 _SILENCE, _PAUSE = 5.0, 1.0
-#: let senders work for a moment (seconds) when so many frames wait for one of them
-_CROWD, _BREATH = 256, 0.005
 
 
 class Reader:
@@ -86,21 +84,17 @@ class Reader:
             self._read_database()
 
     def _hand_out(self, events: list[service.Event]) -> None:
-        slowest = 0
         for event in events:
             if event.position > self._hub.position + 1:
                 self._read_database()
             if event.position == self._hub.position + 1:
-                slowest = max(slowest, self._hub.deliver(event))
-        if slowest > _CROWD:
-            time.sleep(_BREATH)
+                self._hub.deliver(event)
 
     def _read_database(self) -> None:
         """Catch up from PostgreSQL, which has everything."""
         while events := service.after(self._database, self._hub.position, _BATCH):
             for event in events:
-                if self._hub.deliver(event) > _CROWD:
-                    time.sleep(_BREATH)
+                self._hub.deliver(event)
         newest = service.newest(self._database)
         if newest < self._hub.position:
             log.warning("the database has fewer events than were handed out, so it is another one")

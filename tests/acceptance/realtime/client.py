@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import websocket
@@ -16,11 +16,20 @@ Events = list[dict[str, Any]]
 class Client:
     """One socket. `events` holds every event received so far, in order of arrival."""
 
-    def __init__(self, url: str, token: str | None = None, *, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        *,
+        headers: dict[str, str] | None = None,
+        sockopt: Sequence[tuple[int, int, int]] = (),
+    ) -> None:
         headers = dict(headers or {})
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        self.socket = websocket.create_connection(url, timeout=10, header=headers, suppress_origin=True)
+        self.socket = websocket.create_connection(
+            url, timeout=10, header=headers, suppress_origin=True, sockopt=sockopt
+        )
         self.events: Events = []
         self._refs = itertools.count(1)
 
@@ -28,7 +37,7 @@ class Client:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.socket.shutdown()
+        self.socket.shutdown()  # type: ignore[no-untyped-call]
 
     def ask(self, event: str, data: dict[str, Any] | None = None, **members: Any) -> dict[str, Any]:
         """Send a message and return its answer."""
@@ -40,7 +49,7 @@ class Client:
                 return frame
 
     def receive(self, seconds: float = 10) -> dict[str, Any]:
-        """The next frame. Raises WebSocketTimeoutException, or WebSocketConnectionClosedException when it was closed."""
+        """The next frame. Raises WebSocketTimeoutException, or WebSocketConnectionClosedException after the end."""
         self.socket.settimeout(seconds)
         frame: dict[str, Any] = json.loads(self.socket.recv())
         if "id" in frame:

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import psycopg
 import redis
@@ -18,15 +18,16 @@ from bookings.event.stream import read
 T = TypeVar("T")
 _INSERT = """
 INSERT INTO outbox (type, booking_id, topics, data, actor_id, occurred_at)
-SELECT %(type)s, %(booking)s, %(topics)s, json_build_object('n', n), %(booking)s, clock_timestamp()
+SELECT 'booking.updated', %(booking)s, %(topics)s,
+       json_build_object('n', n, 'padding', repeat('x', %(size)s)), %(booking)s, clock_timestamp()
   FROM generate_series(%(first)s::int, %(last)s::int) AS n
 """
 
 
-def write(url: str, first: int, last: int, *, topics: list[str] | None = None, type: str = "booking.updated") -> None:
-    """Write the facts numbered from first to last, all committed at once."""
+def write(url: str, first: int, last: int, *, topics: list[str] | None = None, size: int = 0) -> None:
+    """Write the facts numbered from first to last, all committed at once; `size` makes them long."""
     with psycopg.connect(url) as connection:
-        insert(connection, first, last, topics=topics, type=type)
+        insert(connection, first, last, topics=topics, size=size)
 
 
 def insert(
@@ -35,11 +36,10 @@ def insert(
     last: int,
     *,
     topics: list[str] | None = None,
-    type: str = "booking.updated",
-    booking: UUID | None = None,
+    size: int = 0,
 ) -> None:
     """Write them into a transaction that is open."""
-    values = {"type": type, "booking": booking or uuid4(), "topics": topics or ["user:x"], "first": first, "last": last}
+    values = {"booking": uuid4(), "topics": topics or ["user:x"], "first": first, "last": last, "size": size}
     connection.execute(_INSERT, values)
 
 
