@@ -56,6 +56,15 @@ def instant_text(value: datetime) -> str:
     return (text.rstrip("0") if "." in text else text) + "Z"
 
 
+class Flag(fields.Boolean):
+    """JSON's true or false, and nothing that only resembles them (1 equals True in Python)."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError("Must be true or false.")
+        return value
+
+
 class Text(fields.String):
     """Text of bounded length without control characters; surrounding space is taken off."""
 

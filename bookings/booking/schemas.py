@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from bookings.booking.rules import STATUSES
-from bookings.fields import Input, Instant, Text, Words
+from bookings.fields import Flag, Input, Instant, Text, Words
 
 LIMIT = 100
 #: offset paging ends here; the cursor goes on at constant cost
@@ -52,10 +52,8 @@ class ActionBody(Input):
     """Why; and, for admins, whether to act before the time has come."""
 
     reason = Text(longest=500, load_default=None, allow_none=True)
-    override = fields.Boolean(
+    override = Flag(
         load_default=False,
-        truthy={True},
-        falsy={False},
         metadata={"description": "Admins only, with a reason: ignore when the action opens."},
     )
 

@@ -30,6 +30,7 @@ def api(module_database_url: str, run: object, world: World) -> Iterator[Api]:
             database_url=module_database_url,
             redis_url="redis://127.0.0.1:1/0",
             jwt_secret="a secret for tests, of no use anywhere",
+            rate_limit="off",
         )
     )
     yield Api(app, world)

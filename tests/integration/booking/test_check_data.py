@@ -81,6 +81,7 @@ def url(module_database_url: str) -> str:
         database_url=module_database_url,
         redis_url="redis://127.0.0.1:1/0",
         jwt_secret="a secret for tests, of no use anywhere",
+        rate_limit="off",
     )
     world, app = World(module_database_url), create_app(settings)
     customer = Api(app, world).as_(world.user())

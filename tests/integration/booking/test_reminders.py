@@ -26,6 +26,7 @@ def api(module_database_url: str, world: World) -> Iterator[Api]:
             database_url=module_database_url,
             redis_url="redis://127.0.0.1:1/0",
             jwt_secret="a secret for tests, of no use anywhere",
+            rate_limit="off",
             reminder_lead=tuple(LEADS),
         )
     )
