@@ -4,6 +4,8 @@ SET check_function_bodies = off;
 
 CREATE EXTENSION IF NOT EXISTS btree_gist;
 
+CREATE TYPE claim_kind AS ENUM ('booking', 'hold', 'time_off', 'busy');
+
 CREATE OR REPLACE FUNCTION allocations_check_capacity()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -85,19 +87,16 @@ CREATE TABLE allocations (
     exclusive boolean NOT NULL,
     during tstzrange NOT NULL,
     units integer DEFAULT 1 NOT NULL,
-    kind text DEFAULT 'booking'::text NOT NULL,
+    kind claim_kind DEFAULT 'booking'::claim_kind NOT NULL,
     booking_id uuid,
     start_at timestamp with time zone,
     released_at timestamp with time zone,
     CONSTRAINT allocations_pkey PRIMARY KEY (id),
-    CONSTRAINT allocations_booking_named CHECK ((kind = 'booking'::text) = (booking_id IS NOT NULL)),
-    CONSTRAINT allocations_exclusive_single CHECK (NOT exclusive OR units = 1),
-    CONSTRAINT allocations_kind_known CHECK (kind = ANY (ARRAY['booking'::text, 'hold'::text, 'time_off'::text, 'busy'::text])),
+    CONSTRAINT allocations_booking_named CHECK ((kind = 'booking'::claim_kind) = (booking_id IS NOT NULL)),
+    CONSTRAINT allocations_exclusive_single CHECK (units > 0 AND (units = 1 OR NOT exclusive)),
     CONSTRAINT allocations_no_overlap EXCLUDE USING gist (resource_id WITH =, during WITH &&) WHERE (exclusive AND released_at IS NULL),
     CONSTRAINT allocations_once_per_booking UNIQUE (booking_id, resource_id),
-    CONSTRAINT allocations_range_bounded CHECK (NOT isempty(during) AND lower_inc(during) AND NOT upper_inc(during) AND NOT lower_inf(during) AND NOT upper_inf(during)),
-    CONSTRAINT allocations_start_named CHECK ((booking_id IS NULL) = (start_at IS NULL)),
-    CONSTRAINT allocations_units_positive CHECK (units > 0)
+    CONSTRAINT allocations_range_not_empty CHECK (NOT isempty(during))
 );
 CREATE INDEX allocations_by_resource ON allocations USING btree (resource_id, start_at, booking_id) WHERE booking_id IS NOT NULL;
 CREATE INDEX allocations_shared ON allocations USING gist (resource_id, during) WHERE NOT exclusive AND released_at IS NULL;
@@ -144,11 +143,9 @@ CREATE TABLE bookings (
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
     CONSTRAINT bookings_pkey PRIMARY KEY (id),
-    CONSTRAINT bookings_claim_something CHECK (cardinality(resource_ids) > 0),
     CONSTRAINT bookings_end_after_start CHECK (end_at > start_at),
     CONSTRAINT bookings_starts_open CHECK (version > 1 OR (status = ANY (ARRAY['pending'::text, 'confirmed'::text]))),
-    CONSTRAINT bookings_status_known CHECK (status = ANY (ARRAY['pending'::text, 'confirmed'::text, 'checked_in'::text, 'completed'::text, 'no_show'::text, 'cancelled'::text, 'declined'::text])),
-    CONSTRAINT bookings_units_positive CHECK (units > 0)
+    CONSTRAINT bookings_status_known CHECK (status = ANY (ARRAY['pending'::text, 'confirmed'::text, 'checked_in'::text, 'completed'::text, 'no_show'::text, 'cancelled'::text, 'declined'::text]))
 );
 CREATE INDEX bookings_by_start ON bookings USING btree (start_at, id);
 CREATE INDEX bookings_by_user ON bookings USING btree (user_id, start_at, id);
@@ -290,12 +287,10 @@ CREATE TABLE users (
 
 ALTER TABLE allocations ADD CONSTRAINT allocations_booking_known FOREIGN KEY (booking_id) REFERENCES bookings(id);
 ALTER TABLE allocations ADD CONSTRAINT allocations_resource_known FOREIGN KEY (resource_id, exclusive) REFERENCES resources(id, exclusive) ON UPDATE CASCADE;
-ALTER TABLE booking_history ADD CONSTRAINT booking_history_booking_known FOREIGN KEY (booking_id) REFERENCES bookings(id);
 ALTER TABLE bookings ADD CONSTRAINT bookings_user_known FOREIGN KEY (user_id) REFERENCES users(id);
 ALTER TABLE notifications ADD CONSTRAINT notifications_booking_known FOREIGN KEY (booking_id) REFERENCES bookings(id);
 ALTER TABLE notifications ADD CONSTRAINT notifications_recipient_known FOREIGN KEY (recipient_id) REFERENCES users(id);
 ALTER TABLE notifications ADD CONSTRAINT notifications_reminder_known FOREIGN KEY (reminder_id) REFERENCES reminders(id);
 ALTER TABLE refresh_families ADD CONSTRAINT refresh_families_user_known FOREIGN KEY (user_id) REFERENCES users(id);
 ALTER TABLE refresh_tokens ADD CONSTRAINT refresh_tokens_family_known FOREIGN KEY (family_id) REFERENCES refresh_families(id) ON DELETE CASCADE;
-ALTER TABLE reminders ADD CONSTRAINT reminders_booking_known FOREIGN KEY (booking_id) REFERENCES bookings(id);
 ALTER TABLE resources ADD CONSTRAINT resources_owner_known FOREIGN KEY (owner_id) REFERENCES users(id);

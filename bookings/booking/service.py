@@ -61,7 +61,8 @@ def _wish(
         "id": new_id(),
         "user_id": user_id,
         "actor_id": caller.actor.id,
-        "is_admin": caller.actor.is_admin,
+        # a customer books anything for themselves, an admin for anyone; a provider for others only what they own
+        "unrestricted": caller.actor.is_admin or user_id == caller.actor.id,
         "provider_id": body.get("providerId"),
         "workspace_id": body.get("workspaceId"),
         "resource_ids": array(resource_ids),

@@ -24,9 +24,7 @@ CREATE TABLE bookings (
     CONSTRAINT bookings_status_known CHECK (status IN
         ('pending', 'confirmed', 'checked_in', 'completed', 'no_show', 'cancelled', 'declined')),
     CONSTRAINT bookings_starts_open CHECK (version > 1 OR status IN ('pending', 'confirmed')),
-    CONSTRAINT bookings_end_after_start CHECK (end_at > start_at),
-    CONSTRAINT bookings_units_positive CHECK (units > 0),
-    CONSTRAINT bookings_claim_something CHECK (cardinality(resource_ids) > 0)
+    CONSTRAINT bookings_end_after_start CHECK (end_at > start_at)
 );
 CREATE INDEX bookings_by_user ON bookings (user_id, start_at, id);
 CREATE INDEX bookings_by_start ON bookings (start_at, id);
@@ -59,9 +57,10 @@ END $$;
 CREATE TRIGGER bookings_change BEFORE UPDATE ON bookings
     FOR EACH ROW EXECUTE FUNCTION bookings_check_change();
 
--- One row for every version of a booking: what was done, by whom. Never changed afterwards.
+-- One row for every version of a booking: what was done, by whom. Never changed afterwards. It is written by the
+-- statement that writes the version, so it needs no foreign key, whose check would be a tenth of a booking's cost.
 CREATE TABLE booking_history (
-    booking_id uuid NOT NULL CONSTRAINT booking_history_booking_known REFERENCES bookings (id),
+    booking_id uuid NOT NULL,
     version    integer NOT NULL,
     action     text NOT NULL,
     status     text NOT NULL,

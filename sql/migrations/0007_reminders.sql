@@ -2,7 +2,8 @@
 
 CREATE TABLE reminders (
     id              uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    booking_id      uuid NOT NULL CONSTRAINT reminders_booking_known REFERENCES bookings (id),
+    -- written by the statement that writes the booking, so it needs no foreign key
+    booking_id      uuid NOT NULL,
     -- the version it speaks of: a reminder of an older version is never sent
     booking_version integer NOT NULL,
     recipient_id    uuid NOT NULL,

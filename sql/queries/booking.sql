@@ -34,35 +34,33 @@
 -- constraint. Claims are taken in the order of ids for the same reason. When only some could be claimed, no booking is
 -- written and the foreign key of the others undoes the statement.
 WITH asked AS (
-    SELECT id, kind, owner_id, exclusive, capacity, auto_confirm
-      FROM resources WHERE id = ANY (%(resource_ids)s::uuid[]) AND active
-), verdict AS (
-    SELECT bool_and(auto_confirm) AS auto_confirm,
-           coalesce(%(provider_id)s::uuid, min(id::text) FILTER (WHERE kind = 'provider')::uuid) AS provider_id,
-           coalesce(%(workspace_id)s::uuid, min(id::text) FILTER (WHERE kind = 'workspace')::uuid) AS workspace_id
-      FROM asked
-    HAVING count(*) = cardinality(%(resource_ids)s::uuid[])
-       AND bool_and(capacity >= %(units)s::integer)
-       AND bool_and((id IS DISTINCT FROM %(provider_id)s::uuid OR kind = 'provider')
-                AND (id IS DISTINCT FROM %(workspace_id)s::uuid OR kind = 'workspace'))
-       AND (%(is_admin)s::boolean OR %(user_id)s::uuid = %(actor_id)s::uuid
-            OR (bool_or(owner_id = %(actor_id)s) AND bool_and(owner_id IS NULL OR owner_id = %(actor_id)s)))
-       AND EXISTS (SELECT FROM users WHERE id = %(user_id)s AND disabled_at IS NULL)
+    SELECT id, kind, exclusive, auto_confirm FROM resources
+     WHERE id = ANY (%(resource_ids)s::uuid[]) AND active AND capacity >= %(units)s::integer
+       AND (id IS DISTINCT FROM %(provider_id)s::uuid OR kind = 'provider')
+       AND (id IS DISTINCT FROM %(workspace_id)s::uuid OR kind = 'workspace')
+       AND (%(unrestricted)s::boolean OR owner_id IS NULL OR owner_id = %(actor_id)s::uuid)
 ), claimed AS (
     INSERT INTO allocations (resource_id, exclusive, during, units, booking_id, start_at)
-    SELECT asked.id, exclusive, tstzrange(%(start_at)s::timestamptz, %(end_at)s::timestamptz), %(units)s, %(id)s::uuid, %(start_at)s
-      FROM asked, verdict ORDER BY asked.id
+    SELECT id, exclusive, tstzrange(%(start_at)s::timestamptz, %(end_at)s::timestamptz), %(units)s, %(id)s::uuid,
+           %(start_at)s
+      FROM asked
+     WHERE EXISTS (SELECT FROM users WHERE id = %(user_id)s::uuid AND disabled_at IS NULL)
+       AND (%(unrestricted)s OR EXISTS (
+            SELECT FROM resources WHERE id = ANY (%(resource_ids)s) AND owner_id = %(actor_id)s))
+     ORDER BY id
     ON CONFLICT ON CONSTRAINT allocations_no_overlap DO NOTHING
     RETURNING resource_id
 ), booked AS (
     INSERT INTO bookings (id, user_id, resource_ids, provider_id, workspace_id, start_at, end_at, units, status,
                           title, description, location, notes, created_by, created_at, updated_at)
-    SELECT %(id)s, %(user_id)s, %(resource_ids)s::uuid[], provider_id, workspace_id, %(start_at)s, %(end_at)s, %(units)s,
-           CASE WHEN auto_confirm THEN 'confirmed' ELSE 'pending' END,
+    SELECT %(id)s, %(user_id)s, %(resource_ids)s,
+           coalesce(%(provider_id)s, (SELECT id FROM asked WHERE kind = 'provider' LIMIT 1)),
+           coalesce(%(workspace_id)s, (SELECT id FROM asked WHERE kind = 'workspace' LIMIT 1)),
+           %(start_at)s, %(end_at)s, %(units)s,
+           CASE WHEN (SELECT bool_and(auto_confirm) FROM asked) THEN 'confirmed' ELSE 'pending' END,
            %(title)s::text, %(description)s::text, %(location)s::text, %(notes)s::text, %(actor_id)s,
            %(now)s::timestamptz, %(now)s
-      FROM verdict
-     WHERE (SELECT count(*) FROM claimed) = cardinality(%(resource_ids)s::uuid[])
+     WHERE (SELECT count(*) FROM claimed) = cardinality(%(resource_ids)s)
     RETURNING *
 ), answer AS (
     SELECT b.version, b.status, {document} AS document FROM booked AS b
