@@ -12,7 +12,7 @@ from bookings.event import service
 from bookings.realtime import topics as names
 from bookings.realtime.connection import TRY_LATER, Connection
 from bookings.realtime.errors import FeedBegun
-from bookings.realtime.hub import Hub, resync
+from bookings.realtime.hub import Hub
 
 log = logging.getLogger(__name__)
 _PAGE = 200
@@ -42,9 +42,7 @@ class Feed:
         if newest - self.retained <= after <= newest:
             self.hub.join_behind(connection, topics, after)
             return after
-        # The answer is sent before what is queued, and events come behind this.
-        connection.tell(resync(self.hub.position))
-        return self.hub.join(connection, topics)
+        return self.hub.join_anew(connection, topics)
 
     def catch_up(self, connection: Connection) -> None:
         """Send a socket the next page of what it missed, or make it live. No connection is held while sending."""

@@ -102,6 +102,14 @@ class Hub:
             self._set_topics(connection, connection.topics | topics)
             return connection.position
 
+    def join_anew(self, connection: Connection, topics: frozenset[str]) -> int:
+        """Let a socket hear topics from now on, telling it first that it has missed something; that position."""
+        with self._lock:
+            connection.position = self.position
+            connection.tell(resync(self.position))
+            self._set_topics(connection, topics)
+            return connection.position
+
     def join_behind(self, connection: Connection, topics: frozenset[str], position: int) -> None:
         """Let a socket hear topics from a position on; it is behind and has to catch up."""
         with self._lock:
