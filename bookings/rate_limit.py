@@ -12,9 +12,9 @@ import ipaddress
 import itertools
 import math
 import time
-from uuid import UUID
+from collections.abc import Callable
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, g, request
 from limits import RateLimitItem, parse
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -31,12 +31,11 @@ class Window:
 
     def __init__(self, quota: int, seconds: int) -> None:
         self.quota = quota
-        self.policy = f'"default";q={quota};w={seconds}'
         self._seconds = seconds
         self._ends = 0.0
-        self._counters: dict[UUID | str, itertools.count[int]] = {}
+        self._counters: dict[int | str, itertools.count[int]] = {}
 
-    def count(self, caller: UUID | str) -> tuple[int, float]:
+    def count(self, caller: int | str) -> tuple[int, int]:
         """Count one request: how many are left (negative: too many), and the seconds until the window ends.
 
         Needs no lock: next() on a counter is atomic, and two threads that begin a window at once lose a request or two.
@@ -45,7 +44,7 @@ class Window:
         if at >= self._ends:
             self._counters, self._ends = {}, at + self._seconds
         counter = self._counters.get(caller) or self._counters.setdefault(caller, itertools.count(1))
-        return self.quota - next(counter), self._ends - at
+        return self.quota - next(counter), math.ceil(self._ends - at)
 
 
 def register(app: Flask) -> None:
@@ -59,12 +58,11 @@ def register(app: Flask) -> None:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     item = read("RATE_LIMIT", settings.rate_limit)
-    if item is None:
-        return
-    app.extensions["rate_limit"] = Window(item.amount, item.get_expiry())
-    for name in app.blueprints:
-        if name not in UNLIMITED:
-            app.before_request_funcs.setdefault(name, []).append(limit)
+    if item is not None:
+        guard = _guard(item)
+        for name in app.blueprints:
+            if name not in UNLIMITED:
+                app.before_request_funcs.setdefault(name, []).append(guard)
 
 
 def read(name: str, text: str) -> RateLimitItem | None:
@@ -77,35 +75,38 @@ def read(name: str, text: str) -> RateLimitItem | None:
         raise ConfigurationError(f"{name} is {text!r}; write for instance 10/minute, 1000/second or off.") from None
 
 
-def limit() -> None:
-    """Guard: count a request of the signed-in user, or else of the address. Raises TooManyRequests."""
-    window: Window = current_app.extensions["rate_limit"]
-    actor = g.get("actor")
-    left, ends_in = window.count(actor.id if actor else client_address())
-    g.rate_limit = (left, ends_in)
-    if left < 0:
-        raise TooManyRequests(math.ceil(ends_in))
+def _guard(item: RateLimitItem) -> Callable[[], None]:
+    window, policy = Window(item.amount, item.get_expiry()), policy_header("default", item)
+
+    def limit() -> None:
+        """Guard: count a request of the signed-in user, or else of the address. Raises TooManyRequests."""
+        context = g._get_current_object()
+        actor = context.get("actor")
+        left, ends_in = window.count(actor.id.int if actor else client_address())
+        context.rate_limit = (policy, state_header("default", left, ends_in))
+        if left < 0:
+            raise TooManyRequests(ends_in)
+
+    return limit
+
+
+def policy_header(name: str, item: RateLimitItem) -> tuple[str, str]:
+    """The header that describes a limit."""
+    return "RateLimit-Policy", f'"{name}";q={item.amount};w={item.get_expiry()}'
+
+
+def state_header(name: str, left: int, ends_in: int) -> tuple[str, str]:
+    """The header that says what is left of it, and for how many seconds."""
+    return "RateLimit", f'"{name}";r={left if left > 0 else 0};t={ends_in}'
 
 
 def announce(response: Response) -> Response:
-    """Tell the client how much it has left: of the strict limit if it met one, else of the general one."""
-    strict = g.get("strict_limit")
-    if strict is not None:
-        add_headers(response, *strict)
-    else:
-        state = g.get("rate_limit")
-        if state is not None:
-            policy = current_app.extensions["rate_limit"].policy
-            # add() spares the search for an older value, which costs as much as all the counting.
-            response.headers.add("RateLimit-Policy", policy)
-            response.headers.add("RateLimit", f'"default";r={max(state[0], 0)};t={math.ceil(state[1])}')
+    """Tell the client how much it has left, of the strictest limit that it met."""
+    headers = g.get("rate_limit")
+    if headers is not None:
+        for name, value in headers:  # a third of the time that extend() takes
+            response.headers.add(name, value)
     return response
-
-
-def add_headers(response: Response, name: str, item: RateLimitItem, left: int, ends_in: float) -> None:
-    """Announce one limit."""
-    response.headers["RateLimit-Policy"] = f'"{name}";q={item.amount};w={item.get_expiry()}'
-    response.headers["RateLimit"] = f'"{name}";r={max(left, 0)};t={max(math.ceil(ends_in), 0)}'
 
 
 def client_address() -> str:

@@ -49,13 +49,14 @@ class SignInLimit:
         assert self._item is not None
         accepted = self._limiter.hit(self._item, key)
         reset, left = self._limiter.get_window_stats(self._item, key)
-        ends_in = max(reset - time.time(), 0)
+        ends_in = max(math.ceil(reset - time.time()), 1)
         # The tightest of several limits is the one to tell.
-        told = g.get("strict_limit")
-        if told is None or left <= told[2]:
-            g.strict_limit = ("sign-in", self._item, left, ends_in)
+        if left <= g.get("sign_ins_left", left):
+            g.sign_ins_left = left
+            policy = rate_limit.policy_header("sign-in", self._item)
+            g.rate_limit = (policy, rate_limit.state_header("sign-in", left, ends_in))
         if not accepted:
-            raise TooManyRequests(max(math.ceil(ends_in), 1))
+            raise TooManyRequests(ends_in)
 
 
 def attempt(*, email: str | None = None) -> None:
