@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from bookings.fields import Input, Instant, Text, TimeZone
+from bookings.fields import Flag, Input, Instant, Text, TimeZone
 from bookings.resource.rules import KINDS
 
 LIMIT = 100
@@ -16,10 +16,6 @@ DEEPEST = 10_000
 def _capacity(**kwargs: Any) -> fields.Integer:
     text = "Units that can be claimed at one instant: 1 for a person, 12 for a class."
     return fields.Integer(strict=True, validate=validate.Range(1, 100_000), metadata={"description": text}, **kwargs)
-
-
-def _flag(**kwargs: Any) -> fields.Boolean:
-    return fields.Boolean(truthy={True}, falsy={False}, **kwargs)
 
 
 class NewResource(Input):
@@ -35,9 +31,7 @@ class NewResource(Input):
     capacity = _capacity(load_default=1)
     description = Text(longest=4000, load_default=None, allow_none=True)
     location = Text(longest=500, load_default=None, allow_none=True)
-    autoConfirm = _flag(
-        load_default=False, metadata={"description": "Its bookings start confirmed instead of pending."}
-    )
+    autoConfirm = Flag(load_default=False, metadata={"description": "Its bookings start confirmed instead of pending."})
 
     @validates_schema(skip_on_field_errors=False)
     def _fits_its_kind(self, data: dict[str, Any], **_: Any) -> None:
@@ -70,10 +64,10 @@ class ResourceChange(Input):
     description = Text(longest=4000, allow_none=True)
     location = Text(longest=500, allow_none=True)
     timeZone = TimeZone()
-    autoConfirm = _flag()
+    autoConfirm = Flag()
     capacity = _capacity()
     ownerId = fields.UUID(allow_none=True)
-    active = _flag(metadata={"description": "An inactive resource takes no new bookings."})
+    active = Flag(metadata={"description": "An inactive resource takes no new bookings."})
 
 
 class ListQuery(Input):

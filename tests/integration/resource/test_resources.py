@@ -113,6 +113,7 @@ def test_every_wrong_field_is_named(client: Client, admin: str) -> None:
     assert refused(kind="equipment", **wrong) == set(wrong)
     for capacity in (1.5, "3", 100_001, None, -1):
         assert refused(**ROOM, capacity=capacity) == {"capacity"}
+    assert refused(**ROOM, autoConfirm=1) == {"autoConfirm"}
 
 
 def test_the_same_request_again_makes_nothing_new(client: Client, admin: str) -> None:
