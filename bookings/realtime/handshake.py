@@ -36,8 +36,15 @@ def check_origin(origin: str | None, host: str, allowed: tuple[str, ...]) -> Non
     """
     if origin is None or origin in allowed or "*" in allowed:
         return
-    if urlsplit(origin).netloc.lower() != host.lower():
+    if _host_of(origin) != host.lower():
         raise OriginRefused(f"Pages of {origin} may not open a socket here.")
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 def _credentials() -> tuple[Actor, float]:

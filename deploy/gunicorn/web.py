@@ -11,6 +11,8 @@ _settings = read_settings()
 bind = _settings.web_bind
 workers = _settings.web_workers
 threads = _settings.web_threads
+# A socket would keep one of these few threads to itself; sockets have a process of their own.
+raw_env = ["SOCKET_LIMIT=0"]
 
 
 def on_starting(server: Any) -> None:

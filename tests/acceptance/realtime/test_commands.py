@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import websocket
 
 from bookings.auth import Actor
 from tests.acceptance.realtime.client import Client
@@ -157,3 +158,9 @@ def test_binary_is_refused(world: World, connect: Connect) -> None:
     client: Client = connect(world.user())
     client.socket.send_binary(b'{"event": "ping"}')
     assert client.receive()["data"]["code"] == "bad-request"
+
+
+def test_the_web_process_takes_no_sockets(service: Service, world: World, token: Callable[[Actor], str]) -> None:
+    with pytest.raises(websocket.WebSocketBadStatusException) as refused:
+        Client(service.base_url.replace("http", "ws") + "/ws", token(world.user()))
+    assert refused.value.status_code == 503
