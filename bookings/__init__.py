@@ -20,9 +20,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     from bookings.event.nudge import Nudge
     from bookings.http import BODY_LIMIT
     from bookings.redis_client import connect
+    from bookings.web import Service
 
     settings = settings or Settings.from_env()
-    app = Flask(__name__, static_folder=None)
+    app = Service(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     app.extensions["settings"] = settings
     app.extensions["database"] = Database(settings)

@@ -17,6 +17,7 @@ from bookings.answer import Answer
 from bookings.auth import Caller
 from bookings.db import Database, Tx
 from bookings.errors import BadRequest, DomainError, Invalid
+from bookings.web import JsonResponse
 
 JSON = "application/json"
 BODY_LIMIT = 64 * 1024
@@ -82,7 +83,10 @@ def described(
 
 def respond(answer: Answer) -> Response:
     """The HTTP response of an answer."""
-    return Response(answer.body, answer.status, answer.headers, content_type=JSON if answer.body else None)
+    response = JsonResponse(answer.body or None, answer.status, content_type=JSON if answer.body else None)
+    for name, value in answer.headers.items():
+        response.headers.add(name, value)
+    return response
 
 
 def dump(value: Any) -> bytes:
