@@ -254,8 +254,10 @@ WITH changed AS (
 SELECT document::text, version FROM answer
 
 -- name: lock_resources
--- Moves of claims on one resource happen one after the other; two that cross would deadlock.
-SELECT id FROM resources WHERE id = ANY (%(resource_ids)s::uuid[]) ORDER BY id FOR NO KEY UPDATE
+-- Moves of claims on one resource happen one after the other; two that cross would deadlock. Shared resources are left
+-- to the capacity trigger, which locks them last: a new booking claims its exclusive resources first and then waits for
+-- the shared ones, so whoever held a shared one while waiting for an exclusive one would deadlock with it.
+SELECT id FROM resources WHERE id = ANY (%(resource_ids)s::uuid[]) AND exclusive ORDER BY id FOR NO KEY UPDATE
 
 -- name: drop_claims
 -- The first half of a move: the booking's claims leave their old place.
