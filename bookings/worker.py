@@ -8,6 +8,7 @@ import time
 from huey.consumer import Consumer
 
 from bookings import housekeeping
+from bookings.account import jobs as account_jobs
 from bookings.config import Settings
 from bookings.db import Database
 from bookings.event.nudge import Nudge
@@ -27,6 +28,7 @@ def run(settings: Settings) -> int:
     nudge = Nudge(settings)
     huey = make_huey(settings)
     housekeeping.register(huey, database, settings)
+    account_jobs.register(huey, database)
     planner = Planner(database, notification_jobs.register(huey, database, nudge.ring), nudge.ring)
     planner.start()
     Consumer(huey, workers=_TASKS_AT_ONCE, graceful_signal="TERM", shutdown_timeout=20).run()
