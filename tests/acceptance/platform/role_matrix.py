@@ -1,0 +1,92 @@
+"""Who may do what: one row for each route, one column for each role. docs/api.md shows this table.
+
+`python -m tests.acceptance.platform.role_matrix` writes it there again after a change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+#: The customer made the booking, the provider owns what it claims; the others have nothing to do with it.
+ROLES = ("anonymous", "customer", "other customer", "provider", "other provider", "admin")
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "api.md"
+BEGIN, END = "<!-- role matrix: begin -->", "<!-- role matrix: end -->"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A route and the status that each role gets, in the order of ROLES.
+
+    `send` names the body that test_role_matrix.py makes; `given` the state of the booking in the path.
+    """
+
+    method: str
+    path: str
+    statuses: tuple[int, int, int, int, int, int]
+    send: str = ""
+    given: str = "pending"
+
+
+_ANYBODY = (200,) * 6
+_SIGNED_IN = (401, 200, 200, 200, 200, 200)
+_PARTIES = (401, 200, 404, 200, 404, 200)
+_STAFF = (401, 403, 404, 200, 404, 200)
+_ADMIN = (401, 403, 403, 403, 403, 200)
+
+ROWS = (
+    Row("POST", "/auth/register", (201,) * 6, send="registration"),
+    Row("POST", "/auth/login", _ANYBODY, send="credentials"),
+    Row("POST", "/auth/refresh", _ANYBODY, send="refresh token"),
+    Row("POST", "/auth/logout", (204,) * 6, send="refresh token"),
+    Row("GET", "/me", _SIGNED_IN),
+    Row("PATCH", "/me", _SIGNED_IN, send="locale"),
+    Row("PUT", "/me/password", _SIGNED_IN, send="passwords"),
+    Row("PATCH", "/users/{userId}/role", _ADMIN, send="role"),
+    Row("GET", "/resources", _SIGNED_IN),
+    Row("POST", "/resources", (401, 403, 403, 403, 403, 201), send="workspace"),
+    Row("GET", "/resources/{resourceId}", _SIGNED_IN),
+    Row("PATCH", "/resources/{resourceId}", (401, 403, 403, 200, 403, 200), send="description"),
+    Row("GET", "/bookings", _SIGNED_IN),
+    Row("POST", "/bookings", (401, 201, 403, 201, 403, 201), send="booking for the customer"),
+    Row("GET", "/bookings/{bookingId}", _PARTIES),
+    Row("GET", "/bookings/{bookingId}/history", _PARTIES),
+    Row("PATCH", "/bookings/{bookingId}", _PARTIES, send="title"),
+    Row("DELETE", "/bookings/{bookingId}", _PARTIES),
+    Row("POST", "/bookings/{bookingId}/cancel", _PARTIES, send="nothing"),
+    Row("POST", "/bookings/{bookingId}/confirm", _STAFF, send="nothing"),
+    Row("POST", "/bookings/{bookingId}/decline", _STAFF, send="nothing"),
+    Row("PATCH", "/bookings/{bookingId}/status", _STAFF, send="status"),
+    Row("POST", "/bookings/{bookingId}/check-in", _STAFF, send="nothing", given="begun"),
+    Row("POST", "/bookings/{bookingId}/complete", _STAFF, send="nothing", given="begun"),
+    Row("POST", "/bookings/{bookingId}/no-show", _STAFF, send="nothing", given="begun"),
+    Row("POST", "/ws/tickets", (401, 201, 201, 201, 201, 201)),
+    # The test stops short of the upgrade: whoever gets 400 is past the guard.
+    Row("GET", "/ws", (401, 400, 400, 400, 400, 400)),
+    Row("GET", "/problems/{code}", _ANYBODY),
+    Row("GET", "/health", _ANYBODY),
+    Row("GET", "/ready", _ANYBODY),
+    # Off in the test; the proxy keeps it from the outside when it is on.
+    Row("GET", "/metrics", (404,) * 6),
+    Row("GET", "/openapi.json", _ANYBODY),
+    Row("GET", "/docs", _ANYBODY),
+    Row("GET", "/docs/{name}", _ANYBODY),
+    Row("GET", "/redoc", _ANYBODY),
+)
+
+
+def table() -> str:
+    """The matrix as Markdown."""
+    lines = [f"| route | {' | '.join(ROLES)} |", "|---|" + "---|" * len(ROLES)]
+    lines += [f"| `{row.method} {row.path}` | {' | '.join(map(str, row.statuses))} |" for row in ROWS]
+    return "\n".join(lines)
+
+
+def within(document: str) -> str:
+    """The document with the present table between its marks."""
+    before, _, rest = document.partition(BEGIN)
+    return f"{before}{BEGIN}\n{table()}\n{END}{rest.partition(END)[2]}"
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(within(DOCUMENT.read_text()))

@@ -1,0 +1,199 @@
+"""Every route, asked by every role, answers as role_matrix.py says. A refused request changes nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import socket
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from werkzeug.test import TestResponse
+
+from bookings.auth import Actor
+from tests.acceptance.platform.role_matrix import DOCUMENT, ROLES, ROWS, Row, within
+from tests.factories import World
+from tests.support.people import PASSWORD, Client, new_email, settings_for
+from tests.support.run import Run
+
+_hours = itertools.count(1)
+Json = dict[str, Any]
+
+
+class Cast:
+    """The people of the matrix, and what they act on, made anew for each request."""
+
+    def __init__(self, client: Client, world: World) -> None:
+        self.client, self.world = client, world
+        customer, stranger = client.register(), client.register()
+        self.customer = Actor(_id(customer), "customer")
+        provider, other_provider = world.provider(), world.provider()
+        self.provider = provider
+        known = dict(zip(ROLES[1:], (self.customer, None, provider, other_provider, world.admin()), strict=True))
+        known["other customer"] = Actor(_id(stranger), "customer")
+        self.actors: dict[str, Actor | None] = {"anonymous": None, **known}
+
+    def token(self, role: str) -> str | None:
+        """An access token for a role; none for anonymous."""
+        actor = self.actors[role]
+        return self.client.token(actor) if actor else None
+
+    def wish(self) -> Json:
+        """A booking of the customer with the provider, at a time nobody has had yet."""
+        start = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30, hours=next(_hours))
+        times = {"startAt": start.isoformat(), "endAt": (start + timedelta(minutes=30)).isoformat()}
+        return {"userId": str(self.customer.id), "providerId": str(self.provider.id), **times}
+
+    def booking(self, given: str) -> str:
+        """The id of a new booking; one that has begun is confirmed and started an hour ago."""
+        made = self.client.call("POST", "/bookings", self.wish(), token=self.token("customer"))
+        assert made.status_code == 201, made.text
+        id: str = made.get_json()["id"]
+        if given == "begun":
+            self.world.query(
+                """UPDATE bookings SET status = 'confirmed', version = version + 1,
+                          start_at = now() - interval '1 hour', end_at = now() + interval '1 hour' WHERE id = %s""",
+                id,
+            )
+        return id
+
+    def path(self, row: Row) -> str:
+        """The row's path with an object of its own in it."""
+        path = row.path.replace("{resourceId}", str(self.provider.id)).replace("{code}", "slot-taken")
+        path = path.replace("{name}", "start.js").replace("{userId}", str(self.world.user().id))
+        return path.replace("{bookingId}", self.booking(row.given)) if "{bookingId}" in path else path
+
+    def body(self, name: str, role: str) -> Json | None:
+        """The body of a row."""
+        makers: dict[str, Callable[[], Json]] = {
+            "registration": lambda: {"email": new_email(), "password": PASSWORD, "name": "Somebody"},
+            "credentials": lambda: {"email": self.client.register()["user"]["email"], "password": PASSWORD},
+            "refresh token": lambda: {"refreshToken": self.client.register()["refreshToken"]},
+            "locale": lambda: {"locale": "de"},
+            "passwords": lambda: {"currentPassword": PASSWORD, "newPassword": PASSWORD},
+            "role": lambda: {"role": "provider"},
+            "workspace": lambda: {"kind": "workspace", "name": "Room", "timeZone": "Europe/Berlin"},
+            "description": lambda: {"description": f"Changed by {role}"},
+            "booking for the customer": self.wish,
+            "title": lambda: {"title": f"Changed by {role}"},
+            "status": lambda: {"status": "confirmed"},
+            "nothing": dict,
+        }
+        return makers[name]() if name else None
+
+
+def _id(session: Json) -> Any:
+    from uuid import UUID
+
+    return UUID(session["user"]["id"])
+
+
+@pytest.fixture(scope="module")
+def cast(module_database_url: str, run: Run) -> Iterator[Cast]:
+    """The people, in a database of this module."""
+    world = World(module_database_url)
+    client = Client(settings_for(module_database_url, run.shared().redis_server))
+    cast = Cast(client, world)
+    _give_password(cast)
+    yield cast
+    client.close()
+    world.close()
+
+
+def _give_password(cast: Cast) -> None:
+    """Those whom the factory made can change a password, too, because they have one."""
+    hashed = cast.world.query("SELECT password_hash FROM users WHERE id = %s", cast.customer.id)[0]["password_hash"]
+    cast.world.query("UPDATE users SET password_hash = %s WHERE password_hash IS NULL", hashed)
+
+
+def ask(cast: Cast, row: Row, role: str) -> TestResponse:
+    """One request of the matrix."""
+    path, body = cast.path(row), cast.body(row.send, role)
+    with _as_upgrade(row) as more:
+        answer = cast.client.call(row.method, path, body, token=cast.token(role), **more)
+        answer.close()
+        return answer
+
+
+@contextlib.contextmanager
+def _as_upgrade(row: Row) -> Iterator[dict[str, Any]]:
+    """For /ws, what makes a request an upgrade; without Sec-WebSocket-Key it goes no further than the guard."""
+    if row.path != "/ws":
+        yield {}
+        return
+    left, right = socket.socketpair()
+    with left, right:  # in place of what gunicorn hands over
+        yield {
+            "headers": {"Connection": "Upgrade", "Upgrade": "websocket"},
+            "environ_base": {"gunicorn.socket": left},
+        }
+
+
+def name_of(row: Row) -> str:
+    """How a row is called in the list of tests."""
+    return f"{row.method} {row.path}"
+
+
+@pytest.mark.parametrize("row", ROWS, ids=name_of)
+def test_each_role_gets_what_the_matrix_says(cast: Cast, row: Row) -> None:
+    """All roles, in one line a route."""
+    got = {role: ask(cast, row, role).status_code for role in ROLES}
+    assert got == dict(zip(ROLES, row.statuses, strict=True))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [row for row in ROWS if row.method != "GET" and 401 in row.statuses],
+    ids=name_of,
+)
+def test_what_is_refused_changes_nothing(cast: Cast, row: Row) -> None:
+    """401, 403 and 404 leave no trace in any table, and are problem documents."""
+    for role, status in zip(ROLES, row.statuses, strict=True):
+        if status < 400:
+            continue
+        path, body = cast.path(row), cast.body(row.send, role)
+        before = fingerprint(cast.world)
+        answer = cast.client.call(row.method, path, body, token=cast.token(role))
+        assert answer.mimetype == "application/problem+json"
+        assert answer.get_json()["status"] == answer.status_code == status
+        assert fingerprint(cast.world) == before, f"{role} changed something"
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if "{bookingId}" in row.path], ids=name_of)
+def test_somebody_elses_is_like_nothing_at_all(cast: Cast, row: Row) -> None:
+    """A stranger cannot tell a foreign booking from one that does not exist."""
+    foreign = cast.client.call(
+        row.method, cast.path(row), cast.body(row.send, "other customer"), token=cast.token("other customer")
+    )
+    missing = cast.client.call(
+        row.method,
+        row.path.replace("{bookingId}", str(uuid4())),
+        cast.body(row.send, "other customer"),
+        token=cast.token("other customer"),
+    )
+    assert without_id(foreign) == without_id(missing)
+
+
+def test_the_docs_show_this_matrix() -> None:
+    """After a change: python -m tests.acceptance.platform.role_matrix."""
+    document = DOCUMENT.read_text()
+    assert within(document) == document
+
+
+def fingerprint(world: World) -> list[Json]:
+    """What the tables hold: any insert, update or delete changes it."""
+    return world.query(
+        """SELECT (SELECT md5(string_agg(b::text, '' ORDER BY id)) FROM bookings AS b) AS bookings,
+                  (SELECT md5(string_agg(r::text, '' ORDER BY id)) FROM resources AS r) AS resources,
+                  (SELECT md5(string_agg(u::text, '' ORDER BY id)) FROM users AS u) AS users,
+                  (SELECT count(*) FROM outbox) AS outbox, (SELECT count(*) FROM booking_history) AS history,
+                  (SELECT count(*) FROM allocations) AS allocations, (SELECT count(*) FROM reminders) AS reminders"""
+    )
+
+
+def without_id(answer: TestResponse) -> tuple[int, Json]:
+    """What a client can tell one answer from another by."""
+    return answer.status_code, {name: value for name, value in answer.get_json().items() if name != "requestId"}

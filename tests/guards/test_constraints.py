@@ -1,0 +1,93 @@
+"""Constraints and errors: a client meets every refusal of the database as a named problem, or can never meet it."""
+
+from __future__ import annotations
+
+import re
+
+import psycopg
+
+from bookings import create_app
+from bookings.errors import DomainError
+from tests.guards.app import SETTINGS
+
+#: constraints that no request can violate, and what stands before them
+UNREACHABLE = {
+    "allocations_booking_named": "the create statement writes both together",
+    "allocations_range_not_empty": "the schema wants endAt after startAt",
+    "bookings_end_after_start": "the rules refuse it first, naming the field",
+    "bookings_starts_open": "the create statement knows two statuses",
+    "bookings_status_known": "the transition trigger knows no other",
+    "bookings_user_known": "the create statement reads the user first",
+    "bookings_version_rises": "every update adds one to the version it compared",
+    "events_position_positive": "the relay counts up from the last position",
+    "idempotency_keys_length": "the key is checked before it is used",
+    "notifications_booking_known": "a reminder's booking exists",
+    "notifications_once_per_reminder": "a reminder is marked sent in the same statement",
+    "notifications_recipient_known": "a booking's customer exists",
+    "notifications_reminder_known": "written in the statement that reads the reminder",
+    "refresh_families_user_known": "users are never deleted",
+    "refresh_tokens_family_known": "written in the transaction that made the family",
+    "reminders_once": "older rows of a booking are dropped or carried first",
+    "resources_capacity_positive": "the schema bounds it",
+    "resources_exclusive_key": "ids are new",
+    "resources_kind_known": "the schema knows the kinds",
+    "resources_name_present": "the schema bounds it",
+    "resources_owner_known": "the service reads the owner first",
+    "resources_provider_is_user": "the service takes the owner's id",
+    "users_email_lower_case": "the schema lowers it and bounds it",
+    "users_name_present": "the schema bounds it",
+    "users_role_known": "the schema knows the roles",
+}
+_NAMED = """
+    SELECT conname FROM pg_constraint
+     WHERE connamespace = 'public'::regnamespace AND contype IN ('c', 'u', 'x', 'f', 't', 'p')
+    UNION
+    SELECT (regexp_matches(prosrc, 'CONSTRAINT = ''([a-z_]+)''', 'g'))[1] FROM pg_proc
+     WHERE pronamespace = 'public'::regnamespace AND prolang = (SELECT oid FROM pg_language WHERE lanname = 'plpgsql')
+"""
+
+
+def in_database(url: str) -> set[str]:
+    """Every constraint that has a name of its own, triggers' included."""
+    with psycopg.connect(url) as connection:
+        return {row[0] for row in connection.execute(_NAMED)}
+
+
+def registered() -> set[str]:
+    """Every constraint that an error class translates."""
+    create_app(SETTINGS)  # imports every domain
+    return set(DomainError.by_constraint)
+
+
+def test_registered_constraints_exist(module_database_url: str) -> None:
+    """A misspelt or dropped constraint would turn a clear conflict into a 500."""
+    assert sorted(registered() - in_database(module_database_url)) == []
+
+
+def test_every_constraint_is_a_problem_or_out_of_reach(module_database_url: str) -> None:
+    """A new constraint needs an error class, or a line above that says why no client can meet it."""
+    primary_keys = {name for name in in_database(module_database_url) if name.endswith("_pkey")}  # ids are new
+    assert sorted(in_database(module_database_url) - registered() - UNREACHABLE.keys() - primary_keys) == []
+
+
+def test_reasons_are_not_left_behind(module_database_url: str) -> None:
+    """No reason outlives its constraint, none contradicts an error class."""
+    assert sorted(UNREACHABLE.keys() - in_database(module_database_url)) == []
+    assert sorted(UNREACHABLE.keys() & registered()) == []
+
+
+def test_codes_are_stable_words() -> None:
+    """Codes are lower-case words joined by hyphens; each belongs to one class only, whose docstring explains it."""
+    registered()
+    classes: list[type[DomainError]] = []
+    waiting = [DomainError]
+    while waiting:
+        kind = waiting.pop()
+        classes.append(kind)
+        waiting += kind.__subclasses__()
+    own = [kind.code for kind in classes if "code" in vars(kind)]
+    assert len(own) == len(set(own))
+    for kind in classes:
+        assert re.fullmatch(r"[a-z]+(-[a-z]+)*", kind.code)
+        assert kind.__doc__, f"{kind.__name__} needs a docstring: it is the page /problems/{kind.code}"
+        assert "code" in vars(kind) or kind is DomainError, f"{kind.__name__} needs a code of its own"
