@@ -153,7 +153,7 @@ def down(port: int, *, wipe: bool) -> int:
     with locked(dev_set.folder / "lock"):
         stopped = _stop_everything(dev_set, Supervisor(dev_set))
     if wipe:
-        shutil.rmtree(embedded.postgres_folder(dev_set.folder / "postgres"), ignore_errors=True)
+        embedded.forget(dev_set.folder / "postgres")
         shutil.rmtree(dev_set.folder)
     print(f"Bookings on port {port} {'is stopped' if stopped else 'was not running'}{'; its data is gone' * wipe}.")
     return 0

@@ -137,6 +137,14 @@ def postgres_folder(data: Path) -> Path:
     return data if _reachable(data, unprivileged_account()) else stand_in(data)
 
 
+def forget(data: Path) -> None:
+    """Remove a cluster meant for `data`, and the folder made for it if it is somewhere else."""
+    folder = postgres_folder(data)
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder != data:
+        folder.parent.rmdir()
+
+
 def stand_in(path: Path) -> Path:
     """Return where `path` is kept instead when only root can reach it: a name of its own under /var/tmp."""
     digest = hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:12]
