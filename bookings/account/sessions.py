@@ -47,21 +47,20 @@ def rotate(tx: Tx, *, token: str, lifetime: timedelta) -> tuple[dict[str, Any], 
     Reuse revokes the family, which must be committed: so refusal is a result here, not an exception. Of two who show
     a token at once one gets the successor and the other None, without revocation.
     """
-    successor, at = new_token(), now()
-    old_hash = hash_of(token)
-    user = tx.one(
-        _sql.rotate,
-        {"old_hash": old_hash, "new_hash": hash_of(successor), "now": at, "expires_at": at + lifetime},
-    )
-    if user is not None:
-        return user, successor
+    old_hash, at = hash_of(token), now()
     stolen = tx.one(_sql.revoke_reused, {"old_hash": old_hash, "now": at})
     if stolen is not None:
         log.warning(
             "refresh token reused, family revoked",
             extra={"family_id": str(stolen["id"]), "user_id": str(stolen["user_id"])},
         )
-    return None
+        return None
+    successor = new_token()
+    user = tx.one(
+        _sql.rotate,
+        {"old_hash": old_hash, "new_hash": hash_of(successor), "now": at, "expires_at": at + lifetime},
+    )
+    return None if user is None else (user, successor)
 
 
 def end(tx: Tx, *, token: str) -> None:

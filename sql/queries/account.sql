@@ -71,11 +71,20 @@ INSERT INTO refresh_families (id, user_id, created_at) VALUES (%(id)s, %(user_id
 INSERT INTO refresh_tokens (token_hash, family_id, created_at, expires_at)
 VALUES (%(token_hash)s, %(family_id)s, %(now)s, %(expires_at)s)
 
+-- name: revoke_reused
+-- Comes before rotate: a token that was used when this looks has been stolen, from or by whoever shows it now, and its
+-- family ends. One that is used between this and rotate was shown twice at once, by a client that does two things at a
+-- time, and its family goes on.
+UPDATE refresh_families AS f SET revoked_at = %(now)s
+  FROM refresh_tokens AS t
+ WHERE t.token_hash = %(old_hash)s AND t.used_at IS NOT NULL AND f.id = t.family_id AND f.revoked_at IS NULL
+RETURNING f.id, f.user_id
+
 -- name: rotate
 -- Use a token up and keep its successor. Of two who show it at once the row lock lets one through; the other finds it
--- used. No row: it cannot be used, for whatever reason. `used_at` is PostgreSQL's clock, see revoke_reused.
+-- used. No row: it cannot be used, for whatever reason.
 WITH used AS (
-    UPDATE refresh_tokens AS t SET used_at = clock_timestamp()
+    UPDATE refresh_tokens AS t SET used_at = %(now)s
       FROM refresh_families AS f JOIN users AS owner ON owner.id = f.user_id
      WHERE t.token_hash = %(old_hash)s AND t.used_at IS NULL AND t.expires_at > %(now)s
        AND f.id = t.family_id AND f.revoked_at IS NULL AND owner.disabled_at IS NULL
@@ -85,14 +94,6 @@ WITH used AS (
     SELECT %(new_hash)s, family_id, %(now)s, %(expires_at)s FROM used
 )
 SELECT u.id, u.role, u.version, {document} AS document FROM used JOIN users AS u ON u.id = used.user_id
-
--- name: revoke_reused
--- A token that was used before this transaction began has been stolen, from or by whoever shows it now: end its family.
--- One that was used after it began was shown twice at once, by a client that does two things at a time.
-UPDATE refresh_families AS f SET revoked_at = %(now)s
-  FROM refresh_tokens AS t
- WHERE t.token_hash = %(old_hash)s AND t.used_at <= transaction_timestamp() AND f.id = t.family_id AND f.revoked_at IS NULL
-RETURNING f.id, f.user_id
 
 -- name: revoke_family_of
 -- Sign-out on one device, by any token the family ever had.
