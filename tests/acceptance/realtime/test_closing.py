@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 from collections.abc import Callable
@@ -111,6 +112,17 @@ def test_a_flood_closes_with_1008(world: World, connect: Connect) -> None:
     code, reason = client.closed()
     assert code == 1008
     assert "50 messages" in reason
+
+
+def test_clients_that_do_not_take_leave_keep_nobody_waiting(world: World, connect: Connect) -> None:
+    for client in [connect(world.user()) for _ in range(4)]:
+        with contextlib.suppress(OSError, websocket.WebSocketException):
+            for _ in range(150):
+                client.socket.send('{"event": "ping"}')
+    time.sleep(0.3)
+    began = time.monotonic()
+    assert connect(world.user()).ask("ping")["event"] == "pong"
+    assert time.monotonic() - began < 1.5
 
 
 def test_a_client_that_closes_gets_its_answer(world: World, connect: Connect) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
+import signal
 import threading
 import time
 
@@ -170,6 +172,25 @@ def test_flushall_in_between_goes_unnoticed(service: Service, world: World, conn
             time.sleep(0.02 * n)
     assert numbers(client.receive_count(200)) == list(range(1, 201))
     assert client.quiet()
+
+
+def test_a_reader_that_was_asleep_fills_the_gap_from_postgresql(
+    service: Service, world: World, connect: Connect
+) -> None:
+    client = connect(world.admin())
+    client.ask("subscribe", {"topics": ["all"]})
+    begin = newest(service)
+    (worker,) = service.children("sockets")
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        facts.write(service.database_url, 1, 3000)
+        facts.wait_for(
+            lambda: facts.published(service.redis_url),
+            lambda seen: bool(seen) and seen[0].position > begin + 1 and seen[-1].position == begin + 3000,
+        )
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    assert positions(client.receive_count(3000)) == list(range(begin + 1, begin + 3001))
 
 
 def test_a_burst_does_not_close_a_client_that_reads(service: Service, world: World, connect: Connect) -> None:
