@@ -133,8 +133,13 @@ class Database:
         prepare = self._settings.db_prepare
 
         def once() -> list[Row]:
-            with self.pool.connection() as connection:
+            # Without the context manager's own commit: each statement commits itself.
+            pool = self.pool
+            connection = pool.getconn()
+            try:
                 return statement.rows(connection, params, prepare=prepare)
+            finally:
+                pool.putconn(connection)
 
         return self._persist(once, _always)
 

@@ -43,13 +43,14 @@ def endpoint(
     problems: Iterable[type[DomainError]] = (),
     conditional: bool = False,
     replayable: bool = True,
+    quick: Callable[[dict[str, Any]], dict[str, Any] | None] | None = None,
 ) -> Callable[[Callable[..., Answer]], Callable[..., Response]]:
     """Give a view its contract: `body` and `query` are validated and passed on under these names.
 
     `answers` maps each successful status to its schema (None: no content); `problems` names the errors it may raise
     beyond those every route shares; `conditional` says that it honours If-Match; `replayable=False` that a POST
-    answers with something that must not be kept, so that an Idempotency-Key means nothing to it. Raises Invalid naming
-    every wrong field.
+    answers with something that must not be kept, so that an Idempotency-Key means nothing to it; `quick` loads an
+    ordinary body without the schema, or returns None. Raises Invalid naming every wrong field.
     """
     load_body = body() if body else None
     load_query = query() if query else None
@@ -60,7 +61,8 @@ def endpoint(
             if load_query is not None:
                 kwargs["query"] = load(load_query, _single_values())
             if load_body is not None:
-                kwargs["body"] = load(load_body, read_json())
+                sent = read_json()
+                kwargs["body"] = (quick(sent) if quick else None) or load(load_body, sent)
             return respond(view(**kwargs))
 
         call.contract = Contract(body, query, answers, tuple(problems), conditional, replayable)  # type: ignore[attr-defined]

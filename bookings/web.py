@@ -20,7 +20,7 @@ class JsonResponse(Response):
     def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:
         """The headers as they were set, with the length of the body (none for 204 and 304: RFC 9110, section 8.6)."""
         if self.status_code not in (204, 304) and "Content-Length" not in self.headers:
-            self.headers["Content-Length"] = str(sum(map(len, self.response)))  # type: ignore[arg-type]
+            self.headers["Content-Length"] = str(sum(map(len, self.response)))
         return self.headers
 
 

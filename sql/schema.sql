@@ -93,7 +93,7 @@ CREATE TABLE allocations (
     released_at timestamp with time zone,
     CONSTRAINT allocations_pkey PRIMARY KEY (id),
     CONSTRAINT allocations_booking_named CHECK ((kind = 'booking'::claim_kind) = (booking_id IS NOT NULL)),
-    CONSTRAINT allocations_exclusive_single CHECK (units > 0 AND (units = 1 OR NOT exclusive)),
+    CONSTRAINT allocations_exclusive_single CHECK (units > 0 AND (units = 1 OR NOT exclusive OR released_at IS NOT NULL)),
     CONSTRAINT allocations_no_overlap EXCLUDE USING gist (resource_id WITH =, during WITH &&) WHERE (exclusive AND released_at IS NULL),
     CONSTRAINT allocations_once_per_booking UNIQUE (booking_id, resource_id),
     CONSTRAINT allocations_range_not_empty CHECK (NOT isempty(during))

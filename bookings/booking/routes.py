@@ -9,7 +9,7 @@ from flask import Blueprint, current_app, g
 
 from bookings import http
 from bookings.answer import Answer
-from bookings.booking import listing, service
+from bookings.booking import listing, quick, service
 from bookings.booking.errors import (
     BookingClosed,
     NotForYou,
@@ -38,7 +38,9 @@ _STEP = (NotFound, StaffOnly, TransitionRefused, TooEarly, Forbidden, Conflict)
 
 
 @blueprint.post("")
-@endpoint(body=NewBooking, answers={201: Booking}, problems=(SlotTaken, ResourceChanged, NotForYou))
+@endpoint(
+    body=NewBooking, quick=quick.new_booking, answers={201: Booking}, problems=(SlotTaken, ResourceChanged, NotForYou)
+)
 def create(body: dict[str, Any]) -> Answer:
     """Book a provider, a workspace or any resource, or several together.
 

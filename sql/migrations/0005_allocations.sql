@@ -19,7 +19,8 @@ CREATE TABLE allocations (
     -- a released claim blocks nobody; it stays so that the resource's past bookings can be listed
     released_at timestamptz,
     CONSTRAINT allocations_booking_named CHECK ((kind = 'booking') = (booking_id IS NOT NULL)),
-    CONSTRAINT allocations_exclusive_single CHECK (units > 0 AND (units = 1 OR NOT exclusive)),
+    CONSTRAINT allocations_exclusive_single CHECK (
+        units > 0 AND (units = 1 OR NOT exclusive OR released_at IS NOT NULL)),
     -- an empty range overlaps nothing, so it would claim without being seen
     CONSTRAINT allocations_range_not_empty CHECK (NOT isempty(during)),
     CONSTRAINT allocations_resource_known FOREIGN KEY (resource_id, exclusive)
