@@ -109,7 +109,7 @@ class Relay:
 
     def _append(self) -> int:
         """Append the next batch to the stream; how many events it were."""
-        end = self._end if self._end is not None and not self._must_look() else self._look()
+        end = self._look() if self._end is None or self._must_look(self._end) else self._end
         # An empty stream begins with what it has room for, not with the first event there ever was.
         begin = end or max(0, self._newest - self._length)
         if begin >= self._newest:
@@ -121,8 +121,8 @@ class Relay:
         self._end = events[-1].position
         return len(events)
 
-    def _must_look(self) -> bool:
-        return time.monotonic() - self._looked > LOOK and self._end == self._newest
+    def _must_look(self, end: int) -> bool:
+        return end >= self._newest and time.monotonic() - self._looked > LOOK
 
     def _look(self) -> int:
         end = self._stream.end()

@@ -264,3 +264,17 @@ def _token(service: Service, actor: object) -> str:
 
     assert isinstance(actor, Actor)
     return Tokens(Settings.from_env(service.env)).issue(actor)
+
+
+def test_a_database_with_fewer_events_asks_everyone_to_resync(service: Service, world: World, connect: Connect) -> None:
+    me = world.user()
+    client = connect(me)
+    client.ask("subscribe")
+    facts.write(service.database_url, 1, 3, topics=[f"user:{me.id}"])
+    client.receive_count(3)
+    world.query("TRUNCATE events, outbox")
+    frame = client.receive(15)
+    assert (frame["event"], frame["data"]["position"]) == ("resync", "0")
+    facts.write(service.database_url, 4, 6, topics=[f"user:{me.id}"])
+    assert numbers(client.receive_count(6)) == [1, 2, 3, 4, 5, 6]
+    assert positions(client.events)[3:] == [1, 2, 3]

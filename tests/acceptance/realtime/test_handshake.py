@@ -119,3 +119,19 @@ def test_at_the_limit_others_are_refused_and_http_goes_on(
         ready = service.socket_url.replace("ws://", "http://").replace("/ws", "/ready")
         with urllib.request.urlopen(ready, timeout=5) as answer:
             assert answer.status == 200
+
+
+@pytest.mark.crash
+def test_without_redis_there_are_no_tickets_but_tokens_work(
+    service: Service, world: World, token: Token, connect: Connect
+) -> None:
+    service.kill("redis")
+    try:
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            ticket(service, token(world.user()))
+        refused.value.close()
+        assert refused.value.code == 503
+        assert refusal(f"{service.socket_url}?ticket=any")[0] == 503
+        assert connect(world.user()).ask("subscribe")["event"] == "subscribe:result"
+    finally:
+        service.start("redis")
