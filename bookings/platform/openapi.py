@@ -1,6 +1,7 @@
 """The OpenAPI 3.1 document, generated from what validates: routes, guards, contracts, schemas.
 
-operations.py describes one route, responses.py its answers, schema_mapping.py fields, prose.py what no schema can say.
+operations.py describes one route, responses.py its answers, schema_mapping.py fields, links.py what leads where,
+prose.py what no schema can say.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from werkzeug.routing import Rule
 
 from bookings.auth import public
 from bookings.http import Contract
-from bookings.platform import examples, prose, responses, schema_mapping
+from bookings.platform import examples, links, prose, responses, schema_mapping
 from bookings.platform.operations import Operation, camel
 
 VERSION = "0.1.0"
@@ -54,6 +55,7 @@ def build(app: Flask, prefix: str = "") -> dict[str, Any]:
             operation = Operation(rule, method, contract_of(app, rule), guarded(app, rule), plugin)
             spec.path(path_of(rule), operations={method.lower(): operation.describe(_view(app, rule).__doc__ or "")})
     made: dict[str, Any] = spec.to_dict()
+    links.add(made)
     schema_mapping.explain(plugin, made)
     examples.add(made)
     return made

@@ -59,13 +59,20 @@ _LIMITED = ("RateLimit-Policy", "RateLimit")
 
 #: what HTTP itself refuses: a code and a title for each status, as problems.py answers them
 _BODY_TOO_LARGE = (413, "body-too-large", "Request Entity Too Large")
+#: what gunicorn refuses before it reaches the app, as a small page: an address over 4,094 bytes, a header over 8,190
+_REFUSED_BY_SERVER = {414: "The address is too long.", 431: "The headers are too large."}
 _INTERNAL = (500, "internal", "The service made a mistake")
 
 
 def describe(
-    answers: dict[int, Any], problems: list[type[DomainError]], *, replayable: bool = False, body: bool = False
+    answers: dict[int, Any],
+    problems: list[type[DomainError]],
+    *,
+    replayable: bool = False,
+    body: bool = False,
+    long_address: bool = False,
 ) -> dict[str, Any]:
-    """The `responses` of an operation."""
+    """The `responses` of an operation. `long_address`: it has parameters in its address that may be of any length."""
     limited = errors.TooManyRequests in problems
     found = {str(status): _answer(status, shape, replayable, limited) for status, shape in answers.items()}
     ordered = sorted(problems, key=status_of_kind)
@@ -75,6 +82,9 @@ def describe(
     for status, code, title in (_BODY_TOO_LARGE, _INTERNAL):
         if status != 413 or body:
             found[str(status)] = _problem(status, [(code, title)], limited)
+    for status, sentence in _REFUSED_BY_SERVER.items():
+        if status != 414 or long_address:
+            found[str(status)] = {"description": sentence, "content": {"text/html": {"schema": {"type": "string"}}}}
     return dict(sorted(found.items()))
 
 

@@ -59,6 +59,8 @@ def _own_attributes(self: Any, field: fields.Field[Any], ret: dict[str, Any], **
         return {"items": {"type": "string", "enum": list(field.known)}, "minItems": 1}
     if isinstance(field, TimeZone):
         return {"format": "iana-time-zone", "example": "Europe/Berlin"}
+    if ret.get("format") == "email" and "pattern" in ret:
+        ret.pop("format")  # the pattern is the whole rule; what JSON Schema calls an e-mail address is another set
     if isinstance(field, Text):
         return {"pattern": _NOT_BLANK if ret.get("minLength") else _NO_CONTROL}
     return {}

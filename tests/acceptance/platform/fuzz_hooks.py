@@ -1,0 +1,44 @@
+"""Loaded by Schemathesis (SCHEMATHESIS_HOOKS): gives generated requests what a schema cannot: real ids, times ahead.
+
+Only valid input is touched; what was generated to be wrong stays wrong.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+from zoneinfo import available_timezones
+
+import schemathesis
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+
+WORLD: dict[str, str] = json.loads(os.environ["FUZZ_WORLD"])
+_hours = itertools.count(1)
+
+schemathesis.openapi.format("iana-time-zone", st.sampled_from(sorted(available_timezones() - {"Factory", "localtime"})))
+
+
+@schemathesis.hook
+def before_call(context: Any, case: Any, kwargs: Any) -> None:
+    """Make a valid request meaningful: a key of its own, a time nobody has asked for, people who exist."""
+    meta = case.meta
+    if meta is None or meta.generation.mode is not GenerationMode.POSITIVE:
+        return
+    if case.headers and "Idempotency-Key" in case.headers:
+        case.headers["Idempotency-Key"] = str(uuid4())
+    if case.operation.label == "POST /bookings" and isinstance(case.body, dict):
+        start = datetime.now(UTC).replace(microsecond=0) + timedelta(days=2, hours=next(_hours))
+        case.body |= {
+            "userId": WORLD["customer"],
+            "providerId": WORLD["provider"],
+            "startAt": start.isoformat(),
+            "endAt": (start + timedelta(minutes=45)).isoformat(),
+            "units": 1,
+        }
+        for other in ("resourceId", "workspaceId"):
+            case.body.pop(other, None)
