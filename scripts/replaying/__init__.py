@@ -1,0 +1,1 @@
+"""The parts of scripts/replay.py: reading the file, talking to the API, replaying, comparing."""

@@ -1,0 +1,135 @@
+"""Comparing what the service says afterwards with what the file says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from urllib.parse import quote
+
+from replaying.api import Api, ApiError
+from replaying.replay import Outcome
+from replaying.stays import ZONE, Stay, peak
+
+_SHOWN = 5
+
+
+@dataclass
+class Report:
+    """Lines for people, and what is wrong; nothing wrong means that the service did what the file says."""
+
+    lines: list[str]
+    wrong: list[str]
+
+    def compare(self, what: str, service: Any, expected: Any) -> None:
+        """Note a line, and a mistake if the two differ."""
+        same = service == expected
+        self.lines.append(
+            f"{'ok   ' if same else 'WRONG'} {what}: {service}" + ("" if same else f", expected {expected}")
+        )
+        if not same:
+            self.wrong.append(what)
+
+    def none_of(self, what: str, found: list[str]) -> None:
+        """Note that something bad was found never, or where."""
+        self.lines.append(f"{'WRONG' if found else 'ok   '} {what}: {len(found)} {'; '.join(found[:_SHOWN])}".rstrip())
+        self.wrong += [what] if found else []
+
+
+def compare(api: Api, outcome: Outcome, stays: list[Stay]) -> Report:
+    """Read every booking of every replayed resource back and compare. Raises ApiError."""
+    report = Report([], [])
+    stored = {room: _bookings(api, id) for room, id in outcome.resources.items()}
+    expected = [stay for stay in stays if stay.number in outcome.accepted]
+    _each_booking(report, outcome, expected, stored)
+    counts = Counter(booking["status"] for bookings in stored.values() for booking in bookings)
+    report.compare("bookings by final status", _sorted(counts), _sorted(Counter(stay.ends_as for stay in expected)))
+    _nights(report, expected, stored)
+    _capacity(report, outcome, stored)
+    _refusals(report, outcome, stored)
+    return report
+
+
+def _bookings(api: Api, resource_id: str) -> list[dict[str, Any]]:
+    """All bookings of a resource, page by page along the cursor."""
+    path = f"/bookings?resourceId={resource_id}&limit=100&fields=id,startAt,endAt,status"
+    found: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        reply = api.call("GET", path + (f"&cursor={quote(cursor)}" if cursor else ""))
+        if reply.status != 200:
+            raise ApiError(f"The list of bookings answered {reply.problem!r}; the token must be an admin's.")
+        found += reply.body["items"]
+        cursor = reply.body["nextCursor"]
+        if not cursor:
+            return found
+
+
+def _each_booking(
+    report: Report, outcome: Outcome, expected: list[Stay], stored: dict[str, list[dict[str, Any]]]
+) -> None:
+    """Every accepted stay is there once, on its resource, at its time, with its end; and nothing else is."""
+    shown = [
+        (
+            room,
+            booking["id"],
+            datetime.fromisoformat(booking["startAt"]),
+            datetime.fromisoformat(booking["endAt"]),
+            booking["status"],
+        )
+        for room, bookings in stored.items()
+        for booking in bookings
+    ]
+    wanted = {(stay.room, outcome.accepted[stay.number], stay.start, stay.end, stay.ends_as) for stay in expected}
+    report.compare("bookings", len(shown), len(wanted))
+    report.none_of("bookings that differ from their row", [str(row) for row in set(shown) ^ wanted])
+
+
+def _nights(report: Report, expected: list[Stay], stored: dict[str, list[dict[str, Any]]]) -> None:
+    """Who sleeps where in each night: of the file by its own dates, of the service by its instants."""
+    in_file = Counter(
+        (stay.room, night) for stay in expected if stay.ends_as != "cancelled" for night in stay.nights_slept()
+    )
+    in_service: Counter[tuple[str, date]] = Counter()
+    for room, bookings in stored.items():
+        for start, end in _live(bookings):
+            first, last = start.astimezone(ZONE).date(), end.astimezone(ZONE).date()
+            in_service.update((room, date.fromordinal(day)) for day in range(first.toordinal(), last.toordinal()))
+    report.compare("room nights", in_service.total(), in_file.total())
+    nights = in_service.keys() | in_file.keys()
+    different = [f"{room} {day}" for room, day in nights if in_service[room, day] != in_file[room, day]]
+    report.none_of(f"differences in nightly occupancy, of {len(nights)} nights of a resource", different)
+
+
+def _capacity(report: Report, outcome: Outcome, stored: dict[str, list[dict[str, Any]]]) -> None:
+    """At no instant are more rooms taken than there are."""
+    peaks = {room: peak(_live(bookings)) for room, bookings in stored.items()}
+    over = [
+        f"{room} {peaks[room]} of {capacity}" for room, capacity in outcome.capacities.items() if peaks[room] > capacity
+    ]
+    report.none_of("resources booked over capacity", over)
+    full = sum(peaks[room] == capacity for room, capacity in outcome.capacities.items())
+    report.lines.append(f"      resources that were full at some time: {full} of {len(peaks)}")
+
+
+def _refusals(report: Report, outcome: Outcome, stored: dict[str, list[dict[str, Any]]]) -> None:
+    """Whoever was refused would indeed not have fitted with those who are there in the end."""
+    live = {room: list(_live(bookings)) for room, bookings in stored.items()}
+
+    def fits(stay: Stay) -> bool:
+        beside = [(start, end) for start, end in live[stay.room] if start < stay.end and stay.start < end]
+        within = [(max(start, stay.start), min(end, stay.end)) for start, end in beside]
+        return peak(within) < outcome.capacities[stay.room]
+
+    report.none_of("refusals of stays that would have fitted", [f"row {s.number}" for s in outcome.refused if fits(s)])
+
+
+def _live(bookings: Iterable[dict[str, Any]]) -> list[tuple[datetime, datetime]]:
+    instant: Callable[[str], datetime] = datetime.fromisoformat
+    return [(instant(b["startAt"]), instant(b["endAt"])) for b in bookings if b["status"] != "cancelled"]
+
+
+def _sorted(counts: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counts.items()))
