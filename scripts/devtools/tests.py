@@ -44,8 +44,8 @@ class Checks:
         """Run pytest once and add its outcomes to the sum."""
         runner = ["coverage", "run", "-m", "pytest"] if coverage else ["pytest"]
         output = self.step(name, *runner, *arguments, fine=(0, NO_TESTS_COLLECTED))
-        closing = output.rstrip().rsplit("\n", 1)[-1]
-        for count, outcome in re.findall(r"(\d+) (\w+?)s?\b", closing.split(" in ")[0]):
+        closing = re.findall(r"^=*\s*(\d+ \w+.*|no tests ran) in [\d.]+s", output, re.MULTILINE)
+        for count, outcome in re.findall(r"(\d+) (\w+?)s?\b", closing[-1] if closing else "1 error"):
             self.outcomes[outcome] += int(count)
 
     def report(self) -> None:
