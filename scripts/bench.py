@@ -116,7 +116,7 @@ def _wrk(
 
 def _print_table(results: dict[str, list[dict[str, Any]]]) -> None:
     def median(kind: str, what: str) -> float:
-        return statistics.median(run[what] for run in results[kind])
+        return float(statistics.median(run[what] for run in results[kind]))
 
     print("\n| what | requests/s | of its floor | p50 ms | p99 ms | p99/p50 | errors |")
     print("|---|---|---|---|---|---|---|")

@@ -17,11 +17,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import psycopg  # noqa: E402
-from psycopg.rows import dict_row  # noqa: E402
+import psycopg
+from psycopg.rows import dict_row
 
-from bookings import queries  # noqa: E402
-from bookings.config import ConfigurationError, database_url  # noqa: E402
+from bookings import queries
+from bookings.config import ConfigurationError, database_url
 
 CHECKS = ROOT / "sql" / "checks"
 _SHOWN = 10

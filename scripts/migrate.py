@@ -11,11 +11,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import psycopg  # noqa: E402
+import psycopg
 
-from bookings.config import ConfigurationError, database_url  # noqa: E402
-from bookings.migrations import MigrationError, dump, files, ledger, runner  # noqa: E402
-from bookings.migrations.connection import connect  # noqa: E402
+from bookings.config import ConfigurationError, database_url
+from bookings.migrations import MigrationError, dump, files, ledger, runner
+from bookings.migrations.connection import connect
 
 Command = Callable[[argparse.Namespace], None]
 

@@ -27,10 +27,10 @@ except ImportError:  # started with a Python that has nothing installed
 
     environment.enter()
 
-from replaying.api import Api, ApiError, development_set  # noqa: E402
-from replaying.replay import Outcome, Replay  # noqa: E402
-from replaying.report import compare  # noqa: E402
-from replaying.stays import FileError, read  # noqa: E402
+from replaying.api import Api, ApiError, development_set
+from replaying.replay import Outcome, Replay
+from replaying.report import compare
+from replaying.stays import FileError, read
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -23,7 +23,7 @@ from bookings.booking.errors import SlotTaken
 from bookings.config import ConfigurationError, Settings
 from bookings.db import Database, Tx
 
-PASSWORD = "bookings-demo"
+PASSWORD = "bookings-demo"  # noqa: S105 (not a secret: production refuses this script)
 USERS = {role: UUID(int=0x7000_8000_0000_0000_0000 + n) for n, role in enumerate(("customer", "provider", "admin"), 1)}
 ROOM, COURSE = UUID(int=0x7000_8000_0000_0000_0011), UUID(int=0x7000_8000_0000_0000_0012)
 

@@ -23,10 +23,12 @@ SELECT provider_id(n), 'provider', 'Provider ' || n, 'UTC', provider_id(n), now(
   FROM generate_series(1, {providers}) AS n;
 INSERT INTO bookings (id, user_id, resource_ids, provider_id, start_at, end_at, status, title, created_by, created_at,
                       updated_at)
-SELECT booking_id(n), user_id(1 + n % {users}), ARRAY[provider_id(1 + n % {providers})], provider_id(1 + n % {providers}),
+SELECT booking_id(n), user_id(1 + n % {users}), ARRAY[provider_id(1 + n % {providers})],
+       provider_id(1 + n % {providers}),
        start_at, start_at + interval '30 minutes', 'confirmed', 'Booking ' || n, user_id(1 + n % {users}), now(), now()
   FROM generate_series(0, {bookings} - 1) AS n,
-       LATERAL (SELECT date_trunc('hour', now()) - interval '100 days' + n / {providers} * interval '12 hours') AS t (start_at);
+       LATERAL (SELECT date_trunc('hour', now()) - interval '100 days' + n / {providers} * interval '12 hours')
+               AS t (start_at);
 INSERT INTO allocations (resource_id, exclusive, during, booking_id, start_at)
 SELECT provider_id, true, tstzrange(start_at, end_at), id, start_at FROM bookings;
 INSERT INTO booking_history (booking_id, version, action, status, start_at, end_at, actor_id, at)

@@ -9,6 +9,7 @@ from typing import Any
 
 from benching import servers
 from bookings import queries
+from devtools.embedded import SetupError
 
 _sql = queries.load("booking")
 _ID = "('00000000-0000-7000-800{space}-' || lpad(to_hex({n}::bigint), 12, '0'))::uuid"
@@ -75,7 +76,7 @@ def run(bench: servers.Bench, kind: str, connections: int, seconds: int, booking
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     rate = re.search(r"tps = ([\d.]+)", done.stdout)
     if done.returncode or not rate:
-        raise servers.embedded.SetupError(f"pgbench {kind} failed: {done.stderr.strip()[-300:]}")
+        raise SetupError(f"pgbench {kind} failed: {done.stderr.strip()[-300:]}")
     return {"rate": float(rate[1])}
 
 
