@@ -37,7 +37,7 @@ class Instant(fields.Field[datetime]):
         if not isinstance(value, str):
             raise ValidationError("Must be text such as 2027-03-01T09:00:00Z (RFC 3339).")
         try:
-            parsed = datetime.fromisoformat(value)
+            parsed = datetime.fromisoformat(value.upper())  # RFC 3339 allows t and z, too
         except ValueError:
             raise ValidationError("Must be a date and time such as 2027-03-01T09:00:00Z (RFC 3339).") from None
         if parsed.tzinfo is None:

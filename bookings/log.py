@@ -86,7 +86,10 @@ def write(document: dict[str, Any], descriptor: int = 1) -> None:
 
     A service does not fail because nobody reads its log.
     """
-    line = orjson.dumps(document, default=str, option=_OPTIONS)
+    try:
+        line = orjson.dumps(document, default=str, option=_OPTIONS)
+    except TypeError:  # an integer of more than 64 bits, or text that is no Unicode
+        line = orjson.dumps({name: ascii(value) for name, value in document.items()}, option=_OPTIONS)
     with suppress(OSError):
         while line:
             line = line[os.write(descriptor, line) :]

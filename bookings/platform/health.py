@@ -57,6 +57,10 @@ class Health:
         ready = all(part["ok"] for part in parts.values() if part["required"])
         return ready, {"status": "ready" if ready else "not ready", "parts": parts}
 
+    def close(self) -> None:
+        """Give back the connection for probes."""
+        self._database.close()
+
     def _parts(self) -> dict[str, dict[str, Any]]:
         with self._lock:
             if self._seen is None or time.monotonic() - self._seen[0] > _FRESH:
