@@ -13,6 +13,7 @@ from marshmallow import fields
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from bookings import http
+from bookings.answer import Answer
 from bookings.errors import BadRequest, Invalid
 from bookings.fields import Input
 from bookings.idempotency import Key
@@ -126,10 +127,10 @@ class Query(Input):
 
 
 @http.endpoint(query=Query, answers={204: None})
-def view(query: dict[str, Any]) -> http.Answer:
+def view(query: dict[str, Any]) -> Answer:
     """A view."""
     seen_by_view.append(query)
-    return http.Answer("", 204)
+    return Answer("", 204)
 
 
 def test_a_query_is_loaded(seen: list[dict[str, Any]]) -> None:

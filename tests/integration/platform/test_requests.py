@@ -35,7 +35,12 @@ def token(client: Client, module_database_url: str) -> Iterator[str]:
 def access_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
     """The lines that the access log writes."""
     lines: list[bytes] = []
-    monkeypatch.setattr("bookings.log.os.write", lambda _, line: lines.append(bytes(line)) or len(line))
+
+    def write(_: int, line: bytes) -> int:
+        lines.append(bytes(line))
+        return len(line)
+
+    monkeypatch.setattr("bookings.log.os.write", write)
     logger = logging.getLogger(log.ACCESS)
     logger.setLevel(logging.INFO)
     yield lines
