@@ -32,9 +32,11 @@ def post_worker_init(worker: Any) -> None:
 
     Without it open sockets would hold the worker until it is killed, and clients would see no reason.
     """
+    from bookings.platform import health
     from bookings.realtime import hub
 
     def stop(number: int, frame: FrameType | None) -> None:
+        health.draining.set()
         worker.handle_exit(number, frame)
         # In a thread of its own: a signal handler must not wait for locks that the interrupted code may hold.
         threading.Thread(target=hub.close_all, name="close-sockets").start()

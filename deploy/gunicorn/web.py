@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from types import FrameType
 from typing import Any
 
 from deploy.gunicorn.common import *  # noqa: F403 (gunicorn reads its settings from this module's names)
@@ -19,3 +21,14 @@ def on_starting(server: Any) -> None:
     """Run once in the master, before the first worker."""
     if _settings.enable_metrics:
         prepare_metrics("web")
+
+
+def post_worker_init(worker: Any) -> None:
+    """On SIGTERM answer 503 at /ready, so that balancers which keep their connections look elsewhere at once."""
+    from bookings.platform import health
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        health.draining.set()
+        worker.handle_exit(number, frame)
+
+    signal.signal(signal.SIGTERM, stop)

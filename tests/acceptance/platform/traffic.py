@@ -91,7 +91,7 @@ class Client(threading.Thread):
 
     def _send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
         if self._connection is None:
-            self._connection = http.client.HTTPConnection(self._host, self._port, timeout=20)
+            self._connection = http.client.HTTPConnection(self._host, self._port, timeout=60)
         self._connection.request(method, self._prefix + path, json.dumps(body) if body is not None else None, headers)
         response = self._connection.getresponse()
         answer: dict[str, Any] = json.loads(response.read() or b"{}")
