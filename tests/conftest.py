@@ -151,4 +151,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     if report.failed and isinstance(service, Service):
         for name in service.processes:
             report.sections.append((f"log of {name}", service.tail(name)))
+    # xdist cannot send what is not Unicode, and a test may well log half a surrogate pair on purpose.
+    report.sections = [(title, text.encode(errors="replace").decode()) for title, text in report.sections]
     return report
