@@ -111,7 +111,9 @@ class Settings:
         if self.app_env not in ("development", "production", "test"):
             raise ConfigurationError(f"APP_ENV is {self.app_env!r}; set it to development, production or test.")
         if not self.database_url:
-            raise ConfigurationError("DATABASE_URL is not set; set it to postgresql://user:password@host:5432/database.")
+            raise ConfigurationError(
+                "DATABASE_URL is not set; set it to postgresql://user:password@host:5432/database."
+            )
         if not self.redis_url:
             raise ConfigurationError("REDIS_URL is not set; set it to redis://host:6379/0.")
         self._check_secret()
