@@ -15,9 +15,14 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
-import psycopg
+try:
+    import psycopg
+except ImportError:  # started with a Python that has nothing installed
+    from devtools import environment
+
+    environment.enter()
 from psycopg.rows import dict_row
 
 from bookings import queries
