@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import statistics
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,27 +18,32 @@ from tests.support.service import ServiceOptions
 pytestmark = pytest.mark.race
 SERVICE = ServiceOptions(processes=("web",), env={"RATE_LIMIT": "off", "REMINDER_LEAD": "10m"})
 ROUNDS = 20
+#: seconds
 PATIENCE = 1.0
 
 
 def test_the_same_slot(crowd: Crowd, world: World, undisturbed: None) -> None:
     people = [world.user() for _ in range(SIZE)]
+    waits: list[float] = []
     for _ in range(ROUNDS):
         provider = world.provider().id
         replies = crowd.together([create(person, 9, 10, providerId=provider) for person in people])
         assert statuses(replies) == {201: 1, 409: SIZE - 1}
         assert {reply.body["code"] for reply in replies if reply.status == 409} == {"slot-taken"}
-        assert slowest(replies) < PATIENCE
+        waits.append(slowest(replies))
+    _check_patience(waits)
 
 
 @pytest.mark.load
 def test_the_same_slot_wanted_by_one_person(crowd: Crowd, world: World, undisturbed: None) -> None:
     """A double click is no key: without one, a person may hold the slot once all the same."""
+    waits: list[float] = []
     for _ in range(ROUNDS):
         provider, person = world.provider().id, world.user()
         replies = crowd.together([create(person, 9, 10, providerId=provider)] * SIZE)
         assert statuses(replies) == {201: 1, 409: SIZE - 1}
-        assert slowest(replies) < PATIENCE
+        waits.append(slowest(replies))
+    _check_patience(waits)
 
 
 def test_the_same_request_under_one_key(crowd: Crowd, world: World, undisturbed: None) -> None:
@@ -53,6 +59,7 @@ def test_the_same_request_under_one_key(crowd: Crowd, world: World, undisturbed:
 def test_overlapping_slots(crowd: Crowd, world: World, undisturbed: None) -> None:
     """Fifty different times that all contain one common instant: one of them wins."""
     people, dice = [world.user() for _ in range(SIZE)], random.Random(1)
+    waits: list[float] = []
     for _ in range(ROUNDS):
         provider = world.provider().id
         wishes = [(12 - dice.uniform(0.01, 3), 12 + dice.uniform(0.01, 3)) for _ in people]
@@ -60,7 +67,8 @@ def test_overlapping_slots(crowd: Crowd, world: World, undisturbed: None) -> Non
             [create(person, *wish, providerId=provider) for person, wish in zip(people, wishes, strict=True)]
         )
         assert statuses(replies) == {201: 1, 409: SIZE - 1}
-        assert slowest(replies) < PATIENCE
+        waits.append(slowest(replies))
+    _check_patience(waits)
 
 
 @pytest.mark.parametrize(
@@ -68,11 +76,13 @@ def test_overlapping_slots(crowd: Crowd, world: World, undisturbed: None) -> Non
 )
 def test_capacity_n_takes_exactly_n(crowd: Crowd, world: World, undisturbed: None, capacity: int) -> None:
     people = [world.user() for _ in range(SIZE)]
+    waits: list[float] = []
     for _ in range(ROUNDS):
         room = world.resource(capacity=capacity)
         replies = crowd.together([create(person, 9, 10, resourceId=room) for person in people])
         assert statuses(replies) == {201: capacity, 409: SIZE - capacity}
-        assert slowest(replies) < PATIENCE
+        waits.append(slowest(replies))
+    _check_patience(waits)
 
 
 @pytest.mark.load
@@ -90,15 +100,25 @@ def test_capacity_n_overlapping(crowd: Crowd, world: World, undisturbed: None) -
         assert statuses(replies) == {201: 5, 409: SIZE - 5}
 
 
+@pytest.mark.load
 def test_a_pair_of_resources_named_in_either_order(crowd: Crowd, world: World, undisturbed: None) -> None:
     """One pair wins both; nobody holds one and waits for the other."""
     people = [world.user() for _ in range(SIZE)]
+    waits: list[float] = []
     for _ in range(ROUNDS):
         one, two = world.resource("workspace"), world.resource("workspace")
         wishes = [{"workspaceId": one, "resourceId": two}, {"workspaceId": two, "resourceId": one}]
         replies = crowd.together([create(person, 9, 10, **wishes[number % 2]) for number, person in enumerate(people)])
         assert statuses(replies) == {201: 1, 409: SIZE - 1}
-        assert slowest(replies) < PATIENCE
+        waits.append(slowest(replies))
+    _check_patience(waits)
+
+
+def _check_patience(waits: list[float]) -> None:
+    """Everybody has an answer within a second. The median round is judged, because a machine busy with something else
+    may hold up one; a wait for locks would hold up every one."""
+    assert statistics.median(waits) < PATIENCE
+    assert max(waits) < 5 * PATIENCE
 
 
 def test_the_deadlock_counter_can_see(world: World) -> None:
