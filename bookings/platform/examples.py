@@ -15,6 +15,7 @@ _BY_FORMAT = {
 _BY_NAME: dict[str, Any] = {
     "endAt": "2027-03-01T10:00:00Z",
     "title": "Check-up",
+    "kind": "workspace",
     "name": "Ada",
     "email": "ada@example.org",
     "timeZone": "Europe/Berlin",
@@ -49,7 +50,7 @@ def of(schema: Schema, schemas: dict[str, Schema], name: str = "", *, brief: boo
         if key in schema:
             return schema[key]
     if "enum" in schema:
-        return schema["enum"][0]
+        return _BY_NAME.get(name, schema["enum"][0])
     for key in ("anyOf", "allOf", "oneOf"):
         if key in schema:
             return of(schema[key][0], schemas, name, brief=brief)
@@ -79,6 +80,6 @@ def _object(schema: Schema, schemas: dict[str, Schema], brief: bool) -> dict[str
     if not properties and isinstance(schema.get("additionalProperties"), dict):
         return {"postgres": of(schema["additionalProperties"], schemas)}
     required = set(schema.get("required", ()))
-    named = {"title", "name", "providerId", "reason"} if brief else set()
+    named = {"title", "name", "timeZone", "providerId", "reason"} if brief else set()
     wanted = [name for name in properties if not brief or name in required | named] or list(properties)[:1]
     return {name: of(properties[name], schemas, name, brief=brief) for name in wanted}
