@@ -16,8 +16,8 @@ import check_data
 from tests.acceptance.realtime.client import Client
 from tests.support.service import Service, ServiceOptions
 
-LEAD, AHEAD = timedelta(seconds=20), timedelta(seconds=26)
-SERVICE = ServiceOptions(env={"REMINDER_LEAD": "20s", "SIGN_IN_RATE_LIMIT": "100/minute"})
+LEAD, AHEAD = timedelta(seconds=8), timedelta(seconds=14)
+SERVICE = ServiceOptions(env={"REMINDER_LEAD": "8s", "SIGN_IN_RATE_LIMIT": "100/minute"})
 
 
 class Person:
@@ -84,7 +84,7 @@ def test_one_booking(service: Service, cast: tuple[Person, Person, str]) -> None
         assert (status, after["version"]) == (200, 3)
         reminder_of = [*("booking.created", "booking.confirmed", "booking.updated"), "booking.reminder"]
         for socket in (hers, theirs):
-            assert kinds(socket.receive_count(4, 20)) == reminder_of
+            assert kinds(socket.receive_count(4, 15)) == reminder_of
         assert [event["id"] for event in hers.events] == [event["id"] for event in theirs.events]
         _check_events(hers.events, booking, after)
         assert doctor.call("POST", f"{path}/check-in", {})[0] == 200
@@ -153,4 +153,4 @@ def test_a_cancelled_booking_is_told_and_not_reminded_of(service: Service, cast:
         assert status == 200, moved
         assert anna.call("DELETE", f"/bookings/{booking['id']}")[0] == 200
         assert kinds(hers.receive_count(3)) == ["booking.created", "booking.rescheduled", "booking.cancelled"]
-        assert hers.quiet(8)
+        assert hers.quiet(7)

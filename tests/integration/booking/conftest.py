@@ -1,4 +1,4 @@
-"""The app in this process, on a database of the module's own; after every test all data checks must be green."""
+"""The app in this process, on a database of the module's own; in the end all data checks must be green."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def api(module_database_url: str, run: object, world: World) -> Iterator[Api]:
     app.extensions["database"].close()
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def sound(module_database_url: str) -> Iterator[None]:
-    """Whatever a test did through the API, the data keeps its invariants."""
+    """Whatever the tests of a module did through the API, the data keeps its invariants."""
     yield
     damaged = [finding for finding in check_data.findings(module_database_url) if finding.rows]
     assert damaged == []
