@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import wraps
+from functools import lru_cache, wraps
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -53,13 +54,13 @@ def endpoint(
     ordinary body without the schema, or returns None. Raises Invalid naming every wrong field.
     """
     load_body = body() if body else None
-    load_query = query() if query else None
+    load_query = _remembering(query()) if query else None
 
     def decorate(view: Callable[..., Answer]) -> Callable[..., Response]:
         @wraps(view)
         def call(**kwargs: Any) -> Response:
             if load_query is not None:
-                kwargs["query"] = load(load_query, _single_values())
+                kwargs["query"] = load_query(request.query_string)
             if load_body is not None:
                 sent = read_json()
                 kwargs["body"] = (quick(sent) if quick else None) or load(load_body, sent)
@@ -69,6 +70,16 @@ def endpoint(
         return call
 
     return decorate
+
+
+def _remembering(schema: Schema) -> Callable[[bytes], Mapping[str, Any]]:
+    """Load queries, and remember the latest good ones: most lists are asked for with the same few."""
+
+    @lru_cache(maxsize=256)
+    def loaded(query_string: bytes) -> Mapping[str, Any]:
+        return MappingProxyType(load(schema, _single_values()))
+
+    return loaded
 
 
 def described(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -57,7 +58,7 @@ def create(body: dict[str, Any]) -> Answer:
 
 @blueprint.get("")
 @endpoint(query=ListQuery, answers={200: BookingPage}, problems=(Forbidden,))
-def list_(query: dict[str, Any]) -> Answer:
+def list_(query: Mapping[str, Any]) -> Answer:
     """List bookings: a customer's own, a provider's calendar, everything for an admin."""
     return listing.listing(database(), actor=g.actor, query=query)
 

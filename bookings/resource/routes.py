@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -33,7 +34,7 @@ def create(body: dict[str, Any]) -> Answer:
 
 @blueprint.get("")
 @endpoint(query=ListQuery, answers={200: ResourcePage})
-def list_(query: dict[str, Any]) -> Answer:
+def list_(query: Mapping[str, Any]) -> Answer:
     """List what can be booked, by name."""
     return Answer(service.listing(database(), query=query))
 
