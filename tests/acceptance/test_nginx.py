@@ -114,6 +114,7 @@ def test_sockets_are_upgraded_without_compression(proxy: str, service: Service) 
         assert answer.headers["Sec-WebSocket-Extensions"] is None
 
 
+@pytest.mark.crash
 def test_a_dead_service_answers_a_problem_and_comes_back(proxy: str, service: Service) -> None:
     service.kill("web")
     answer = ask(proxy, "GET", "/api/bookings")
