@@ -28,6 +28,12 @@ _STATUS: dict[type[DomainError], int] = {
     errors.DomainError: 422,
 }
 _HTTP_CODES = {400: "bad-request", 404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}
+#: problems that no DomainError stands for, because Flask finds them or nobody expected them
+_OTHERS = {
+    "method-not-allowed": "HTTP 405\n\nThe resource does not take this method; Allow names those it takes.\n",
+    "body-too-large": "HTTP 413\n\nThe body is larger than 64 KiB.\n",
+    "internal": "HTTP 500\n\nThe service made a mistake. The operators find it in the log under the requestId.\n",
+}
 
 blueprint = Blueprint("problems", __name__, url_prefix="/problems")
 
@@ -111,7 +117,9 @@ def explain(code: str) -> Response:
     """What a problem type means, in plain text."""
     kind = DomainError.by_code.get(code)
     if kind is None:
-        raise errors.NotFound
+        if code not in _OTHERS:
+            raise errors.NotFound
+        return Response(f"{code}, {_OTHERS[code]}", mimetype="text/plain")
     lines = [line.strip() for line in (kind.__doc__ or "").strip().splitlines()]
     return Response(
         "\n".join([f"{code} (HTTP {status_of(kind.__new__(kind))})", "", *lines, ""]), mimetype="text/plain"

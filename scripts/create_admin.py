@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         with psycopg.connect(database_url(), connect_timeout=5) as connection:
             return _run(Tx(connection), email, options)
     except ValidationError:
-        return _refuse(f"{options.email!r} is not an e-mail address; give one such as ann@example.com.")
+        return _refuse(f"{options.email!r} is not an e-mail address; give one such as admin@example.com.")
     except (Refused, ConfigurationError) as error:
         return _refuse(str(error))
     except psycopg.errors.UndefinedTable:

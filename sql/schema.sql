@@ -66,7 +66,7 @@ CREATE OR REPLACE FUNCTION refuse_change()
  LANGUAGE plpgsql
 AS $function$
 BEGIN
-    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+    RAISE EXCEPTION '% rows are kept as they are', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
 END $function$;
 
 CREATE OR REPLACE FUNCTION resources_check_capacity()
@@ -284,10 +284,10 @@ CREATE TABLE users (
     CONSTRAINT users_name_present CHECK (length(name) >= 1 AND length(name) <= 200),
     CONSTRAINT users_role_known CHECK (role = ANY (ARRAY['customer'::text, 'provider'::text, 'admin'::text]))
 );
+CREATE TRIGGER users_never_deleted BEFORE DELETE ON users FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 ALTER TABLE allocations ADD CONSTRAINT allocations_booking_known FOREIGN KEY (booking_id) REFERENCES bookings(id);
 ALTER TABLE allocations ADD CONSTRAINT allocations_resource_known FOREIGN KEY (resource_id, exclusive) REFERENCES resources(id, exclusive) ON UPDATE CASCADE;
-ALTER TABLE bookings ADD CONSTRAINT bookings_user_known FOREIGN KEY (user_id) REFERENCES users(id);
 ALTER TABLE notifications ADD CONSTRAINT notifications_booking_known FOREIGN KEY (booking_id) REFERENCES bookings(id);
 ALTER TABLE notifications ADD CONSTRAINT notifications_recipient_known FOREIGN KEY (recipient_id) REFERENCES users(id);
 ALTER TABLE notifications ADD CONSTRAINT notifications_reminder_known FOREIGN KEY (reminder_id) REFERENCES reminders(id);

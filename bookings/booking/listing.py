@@ -78,7 +78,8 @@ def _scope(actor: Actor, query: Mapping[str, Any]) -> tuple[str, dict[str, Any]]
     user_id, resource_id = query.get("userId"), query.get("resourceId")
     narrowed = {"user_id": user_id, "resource_id": resource_id, "owner_id": None}
     if actor.is_admin:
-        return ("user_chosen" if user_id else "all"), narrowed
+        scope = "user_chosen" if user_id else "owner" if resource_id else "all"
+        return scope, narrowed
     if user_id == actor.id or actor.role == "customer":
         if user_id not in (None, actor.id):
             raise Forbidden("You may list your own bookings.")

@@ -8,7 +8,7 @@ Schema = dict[str, Any]
 _BY_FORMAT = {
     "uuid": "0190f3b4-9c7b-7d5e-8a1b-2c3d4e5f6a7b",
     "date-time": "2027-03-01T09:00:00Z",
-    "email": "ada@example.org",
+    "email": "person@example.org",
     "password": "correct horse battery staple",
     "uri-reference": "/bookings/0190f3b4-9c7b-7d5e-8a1b-2c3d4e5f6a7b",
 }
@@ -16,8 +16,8 @@ _BY_NAME: dict[str, Any] = {
     "endAt": "2027-03-01T10:00:00Z",
     "title": "Check-up",
     "kind": "workspace",
-    "name": "Ada",
-    "email": "ada@example.org",
+    "name": "Somebody",
+    "email": "person@example.org",
     "timeZone": "Europe/Berlin",
     "locale": "en",
     "phone": "+49 30 123456",

@@ -2,7 +2,8 @@
 
 CREATE TABLE bookings (
     id                  uuid PRIMARY KEY,
-    user_id             uuid NOT NULL CONSTRAINT bookings_user_known REFERENCES users (id),
+    -- a user: the statement that books has looked, and users are never deleted (see below)
+    user_id             uuid NOT NULL,
     -- all it claims; provider_id and workspace_id name the first of each kind for convenience
     resource_ids        uuid[] NOT NULL,
     provider_id         uuid,
@@ -75,7 +76,11 @@ CREATE TABLE booking_history (
 
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+    RAISE EXCEPTION '% rows are kept as they are', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
 END $$;
+-- Users are disabled or made anonymous, never deleted: their bookings count. This holds what a foreign key from
+-- bookings would, without a lock on the customer's row for every booking.
+CREATE TRIGGER users_never_deleted BEFORE DELETE ON users
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER booking_history_append_only BEFORE UPDATE OR DELETE ON booking_history
     FOR EACH ROW EXECUTE FUNCTION refuse_change();

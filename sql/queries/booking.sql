@@ -178,11 +178,15 @@ SELECT {shown}, {count_of_user_chosen}
 -- The total alone, for a page behind the last.
 SELECT {count_of_user_chosen}
 
+-- fragment: theirs
+-- The resources a calendar is of: an owner's, or for an admin, who has none to name, one resource.
+(r.owner_id = %(owner_id)s::uuid OR (%(owner_id)s::uuid IS NULL AND r.id = %(resource_id)s::uuid))
+
 -- fragment: count_of_owner
--- How many bookings that pass the filters claim a resource of this owner, counted no further than the bound.
+-- How many bookings that pass the filters claim one of them, counted no further than the bound.
 (SELECT count(*) FROM (SELECT DISTINCT b.id FROM resources AS r JOIN allocations AS a ON a.resource_id = r.id
     JOIN bookings AS b ON b.id = a.booking_id
-   WHERE r.owner_id = %(owner_id)s::uuid AND {claimed} AND {chosen} LIMIT %(total_bound)s::bigint) AS counted)
+   WHERE {theirs} AND {claimed} AND {chosen} LIMIT %(total_bound)s::bigint) AS counted)
 
 -- name: list_of_owner_ascending
 -- A provider's calendar: the first few of each of their resources, merged.
@@ -192,7 +196,7 @@ SELECT {shown}, {count_of_owner} FROM bookings AS b WHERE b.id IN (
          WHERE a.resource_id = r.id AND {claimed} AND {chosen}
            AND (a.start_at, a.booking_id) > (%(after_start)s::timestamptz, %(after_id)s::uuid)
          ORDER BY a.start_at, a.booking_id LIMIT %(limit)s::bigint + %(offset)s::bigint) AS claims
-     WHERE r.owner_id = %(owner_id)s::uuid) AND {ascending}
+     WHERE {theirs}) AND {ascending}
 
 -- name: list_of_owner_descending
 -- The same, latest first.
@@ -202,7 +206,7 @@ SELECT {shown}, {count_of_owner} FROM bookings AS b WHERE b.id IN (
          WHERE a.resource_id = r.id AND {claimed} AND {chosen}
            AND (a.start_at, a.booking_id) < (%(after_start)s::timestamptz, %(after_id)s::uuid)
          ORDER BY a.start_at DESC, a.booking_id DESC LIMIT %(limit)s::bigint + %(offset)s::bigint) AS claims
-     WHERE r.owner_id = %(owner_id)s::uuid) AND {descending}
+     WHERE {theirs}) AND {descending}
 
 -- name: total_of_owner
 -- The total alone, for a page behind the last.

@@ -17,7 +17,6 @@ UNREACHABLE = {
     "bookings_end_after_start": "the rules refuse it first, naming the field",
     "bookings_starts_open": "the create statement knows two statuses",
     "bookings_status_known": "the transition trigger knows no other",
-    "bookings_user_known": "the create statement reads the user first",
     "bookings_version_rises": "every update adds one to the version it compared",
     "events_position_positive": "the relay counts up from the last position",
     "idempotency_keys_length": "the key is checked before it is used",

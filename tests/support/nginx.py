@@ -20,8 +20,8 @@ def configuration(port: int, folder: Path, web: str, sockets: str) -> str:
     text = CONFIGURATION.read_text()
     replacements = {
         "listen 80;": f"listen 127.0.0.1:{port};",
-        "server web:8000;": web,
-        "server sockets:8001;": sockets,
+        "server web:8000 max_fails=0;": web,
+        "server sockets:8001 max_fails=0;": sockets,
         "pid /tmp/nginx.pid;": f"pid {folder}/nginx.pid;",
         "access_log /dev/stdout": f"access_log {folder}/access.log",
         "error_log /dev/stderr warn;": f"error_log {folder}/error.log warn;",

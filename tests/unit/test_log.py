@@ -63,7 +63,7 @@ def test_lines_stay_lines(logger: logging.Logger, lines: Lines) -> None:
 def test_exceptions_are_one_line(logger: logging.Logger, lines: Lines) -> None:
     """The traceback is a member, without the secrets in its message."""
     try:
-        raise ValueError("could not connect to postgresql://ada:hunter2@db/bookings")
+        raise ValueError("could not connect to postgresql://user:hunter2@db/bookings")
     except ValueError:
         logger.exception("failed")
     (line,) = lines()
@@ -77,11 +77,11 @@ def test_exceptions_are_one_line(logger: logging.Logger, lines: Lines) -> None:
         ("authorization=Bearer abc.def-123", "abc.def-123"),
         (f"got {JWT} from a client", JWT),
         ("password=hunter2", "hunter2"),
-        ('{"password": "hunter2", "email": "ada@example.org"}', "hunter2"),
+        ('{"password": "hunter2", "email": "person@example.org"}', "hunter2"),
         ("{'refreshToken': 'hunter2'}", "hunter2"),
         ('{"newPassword":"hunter2"}', "hunter2"),
         ("GET /ws?ticket=hunter2&x=1", "hunter2"),
-        ("postgresql://ada:hunter2@db:5432/bookings", "hunter2"),
+        ("postgresql://user:hunter2@db:5432/bookings", "hunter2"),
         ("redis://:hunter2@redis:6379/0", "hunter2"),
         ("JWT_SECRET=hunter2", "hunter2"),
     ],

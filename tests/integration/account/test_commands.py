@@ -56,7 +56,7 @@ def _refusal(result: subprocess.CompletedProcess[str]) -> str:
 
 def test_an_admin_can_sign_in_at_once(shell: Shell, client: Client) -> None:
     email = new_email()
-    result = shell.create_admin("--email", email.upper(), "--name", "Ada", "--password-stdin", stdin=PASSWORD + "\n")
+    result = shell.create_admin("--email", email.upper(), "--name", "Admin", "--password-stdin", stdin=PASSWORD + "\n")
     assert (result.returncode, result.stdout, result.stderr) == (0, f"{email} is an admin now.\n", "")
     assert client.login(email).get_json()["user"]["role"] == "admin"
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+import psycopg
 import pytest
 
+from bookings.auth import Actor
+from bookings.ids import new_id
 from tests.factories import World
 from tests.support.people import PASSWORD, Client, wrong_fields
 
@@ -135,8 +138,13 @@ def test_an_admin_cannot_step_down(client: Client, world: World) -> None:
     assert (answer.status_code, answer.get_json()["code"]) == (409, "own-role")
 
 
-def test_an_account_that_is_gone_is_not_found(client: Client, world: World) -> None:
+def test_a_token_of_nobody_finds_no_account(client: Client) -> None:
+    nobody = client.token(Actor(new_id(), "customer"))
+    assert client.call("GET", "/me", token=nobody).status_code == 404
+    assert client.call("PATCH", "/me", {"name": "x"}, token=nobody).status_code == 404
+
+
+def test_users_are_never_deleted(world: World) -> None:
     actor = world.user()
-    world.query("DELETE FROM users WHERE id = %s", actor.id)
-    assert client.call("GET", "/me", token=client.token(actor)).status_code == 404
-    assert client.call("PATCH", "/me", {"name": "x"}, token=client.token(actor)).status_code == 404
+    with pytest.raises(psycopg.errors.RestrictViolation):
+        world.query("DELETE FROM users WHERE id = %s", actor.id)

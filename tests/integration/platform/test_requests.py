@@ -89,7 +89,7 @@ def test_one_line_a_request(client: Client, token: str, access_lines: list[bytes
 
 def test_nothing_secret_is_in_it(client: Client, token: str, access_lines: list[bytes]) -> None:
     """Neither headers nor bodies nor queries are logged, and a token in a path is blotted out."""
-    client.call("POST", "/auth/login", {"email": "ada@example.org", "password": "hunter2hunter2"})
+    client.call("POST", "/auth/login", {"email": "person@example.org", "password": "hunter2hunter2"})
     client.call("GET", "/ws?ticket=hunter2")
     client.call("GET", "/bookings?cursor=hunter2", token=token)
     client.call("GET", f"/bookings/{token}", token=token)

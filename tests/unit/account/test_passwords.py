@@ -62,11 +62,11 @@ def test_what_is_no_hash_matches_nothing() -> None:
     [
         ("elevenchars", "The password must have 12 to 128 characters."),
         ("x" * 129, "The password must have 12 to 128 characters."),
-        ("ann.smith@example.com", "The password must not be the e-mail address."),
-        ("ANN.smith@example.com ", "The password must not be the e-mail address."),
+        ("first.last@example.com", "The password must not be the e-mail address."),
+        ("FIRST.last@example.com ", "The password must not be the e-mail address."),
         ("x" * 12, None),
         ("x" * 128, None),
     ],
 )
 def test_what_makes_a_password_weak(password: str, fault: str | None) -> None:
-    assert rules.password_fault(password, "Ann.Smith@example.com") == fault
+    assert rules.password_fault(password, "First.Last@example.com") == fault
