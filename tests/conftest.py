@@ -7,6 +7,7 @@ A database for one test is `database_url`, for one module `module_database_url`;
 from __future__ import annotations
 
 import contextlib
+import signal
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
@@ -24,6 +25,9 @@ RUN = pytest.StashKey[Run]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Know the shared servers: an xdist worker is told where they are, anyone else starts them when first needed."""
+    # A shell's background job inherits an ignored SIGINT and hands it on; processes under test must hear Ctrl-C.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[RUN] = Run(getattr(config, "workerinput", {}).get("servers"))
 
 

@@ -78,7 +78,9 @@ def test_reuse_ends_the_whole_family_and_only_it(client: Client, caplog: pytest.
     assert (reused.status_code, reused.get_json()["code"]) == (401, "invalid-refresh-token")
     assert client.refresh(second["refreshToken"]).status_code == 401
     assert client.refresh(elsewhere["refreshToken"]).status_code == 200
-    assert [record.getMessage() for record in caplog.records] == ["refresh token reused, family revoked"]
+    # Threads of other tests in this process may have something to say, too.
+    warnings = [record.getMessage() for record in caplog.records if record.name == "bookings.account.sessions"]
+    assert warnings == ["refresh token reused, family revoked"]
     assert first["refreshToken"] not in caplog.text
 
 
