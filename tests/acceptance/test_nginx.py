@@ -25,7 +25,7 @@ SERVICE = ServiceOptions(env={"TRUSTED_PROXIES": "1"}, processes=("web", "socket
 @pytest.fixture(scope="module")
 def proxy(service: Service) -> Iterator[str]:
     """The address of an nginx in front of the service."""
-    with nginx(f"server 127.0.0.1:{service.web_port};", f"server 127.0.0.1:{service.sockets_port};") as url:
+    with nginx(service.web_port, service.sockets_port) as url:
         yield url
 
 
@@ -173,11 +173,12 @@ def good_server() -> Iterator[tuple[int, list[str]]]:
 @pytest.mark.parametrize("method, expected", [("GET", 200), ("POST", 503)])
 def test_only_a_harmless_request_is_repeated_on_another_server(method: str, expected: int) -> None:
     """A POST that may have been carried out must not be sent twice; the client repeats it with its Idempotency-Key."""
-    with breaking_server() as (broken, received), good_server() as (good, methods):
-        # The backup server is asked only after the first one failed.
-        upstream = f"server 127.0.0.1:{broken}; server 127.0.0.1:{good} backup;"
-        with nginx(upstream, f"server 127.0.0.1:{free_port()};") as url:
-            status, _, _ = ask(url, method, "/api/bookings", b"{}" if method == "POST" else None)
+    with (
+        breaking_server() as (broken, received),
+        good_server() as (good, methods),
+        nginx(broken, free_port(), spare=good) as url,
+    ):
+        status, _, _ = ask(url, method, "/api/bookings", b"{}" if method == "POST" else None)
     assert status == expected
     assert len(received) == 1
     assert methods == (["GET"] if method == "GET" else [])

@@ -15,13 +15,14 @@ PROGRAM = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/lo
 CONFIGURATION = ROOT / "deploy" / "nginx" / "nginx.conf"
 
 
-def configuration(port: int, folder: Path, web: str, sockets: str) -> str:
-    """Return the deployed configuration with addresses and paths of this machine, and nothing else changed."""
+def configuration(port: int, folder: Path, web: int, sockets: int, spare: int | None) -> str:
+    """Return the deployed configuration with ports and paths of this machine, and nothing else changed."""
     text = CONFIGURATION.read_text()
+    spare_line = f"server 127.0.0.1:{spare} backup; " if spare else ""
     replacements = {
         "listen 80;": f"listen 127.0.0.1:{port};",
-        "server web:8000 max_fails=0;": web,
-        "server sockets:8001 max_fails=0;": sockets,
+        "server web:8000": f"{spare_line}server 127.0.0.1:{web}",
+        "server sockets:8001": f"server 127.0.0.1:{sockets}",
         "pid /tmp/nginx.pid;": f"pid {folder}/nginx.pid;",
         "access_log /dev/stdout": f"access_log {folder}/access.log",
         "error_log /dev/stderr warn;": f"error_log {folder}/error.log warn;",
@@ -36,12 +37,12 @@ def configuration(port: int, folder: Path, web: str, sockets: str) -> str:
 
 
 @contextlib.contextmanager
-def nginx(web: str, sockets: str) -> Iterator[str]:
-    """Run nginx in front of upstream servers given in its own words (`server 127.0.0.1:8000;`); yields its base URL."""
+def nginx(web: int, sockets: int, spare: int | None = None) -> Iterator[str]:
+    """Run nginx in front of these ports of 127.0.0.1; yields its base URL. `spare` is asked when `web` failed."""
     assert PROGRAM is not None
     folder, port = make_folder(), free_port()
     file = folder / "nginx.conf"
-    file.write_text(configuration(port, folder, web, sockets))
+    file.write_text(configuration(port, folder, web, sockets, spare))
     command = [PROGRAM, "-e", str(folder / "error.log"), "-c", str(file), "-g", "daemon off;"]
     process = Process(command, folder / "nginx.log")
 
