@@ -75,6 +75,7 @@ def _pytest(checks: Checks, *, quick: bool) -> None:
     workers = str(min(max(os.cpu_count() or 2, 2), 8))
     parallel, serial = f"not ({SERIAL})", f"({SERIAL})"
     if quick:
+        os.environ.setdefault("RACE_ROUNDS", "5")
         parallel, serial = (f"{part} and not ({SLOW})" for part in (parallel, serial))
     else:
         checks.step("erase", "coverage", "erase")

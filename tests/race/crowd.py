@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import threading
 import time
 from collections import Counter
@@ -18,6 +19,8 @@ from bookings.auth import Actor, Tokens
 from bookings.config import Settings
 from tests.support.service import Service
 
+#: how often a crowd tries; `dev.py test --quick` tries less often
+ROUNDS = int(os.environ.get("RACE_ROUNDS", "20"))
 #: a day that is far enough away for every test here
 DAY = (datetime.now(UTC) + timedelta(days=45)).replace(hour=0, minute=0, second=0, microsecond=0)
 

@@ -9,12 +9,11 @@ import pytest
 
 from tests.factories import World
 from tests.race.conftest import SIZE
-from tests.race.crowd import Crowd, Reply, Request, at, create, statuses
+from tests.race.crowd import ROUNDS, Crowd, Reply, Request, at, create, statuses
 from tests.support.service import ServiceOptions
 
 pytestmark = pytest.mark.race
 SERVICE = ServiceOptions(processes=("web",), env={"RATE_LIMIT": "off"})
-ROUNDS = 20
 
 
 def move(reply: Reply, actor: Any, start: float, end: float) -> Request:

@@ -12,12 +12,11 @@ import pytest
 
 from tests.factories import World
 from tests.race.conftest import SIZE, deadlocks
-from tests.race.crowd import Crowd, create, slowest, statuses
+from tests.race.crowd import ROUNDS, Crowd, create, slowest, statuses
 from tests.support.service import ServiceOptions
 
 pytestmark = pytest.mark.race
 SERVICE = ServiceOptions(processes=("web",), env={"RATE_LIMIT": "off", "REMINDER_LEAD": "10m"})
-ROUNDS = 20
 #: seconds
 PATIENCE = 1.0
 
