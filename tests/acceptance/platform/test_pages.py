@@ -79,7 +79,15 @@ def test_a_request_to_another_host_would_be_seen(tmp_path: Path) -> None:
 )
 def test_page_renders_from_this_host_alone(service: Service, tmp_path: Path, page: str, sentence: str) -> None:
     """The operations stand in the rendered page, no request left for another host, nor was one needed."""
-    seen = browse(f"{service.base_url}/{page}", tmp_path)
+    for attempt in (
+        "first",
+        "second",
+        "third",
+    ):  # on a busy machine the browser's time can be up before the page is done
+        (tmp_path / attempt).mkdir()
+        seen = browse(f"{service.base_url}/{page}", tmp_path / attempt)
+        if sentence in seen.dom:
+            break
     assert sentence in seen.dom
     strangers = {url for url in seen.requested if not url.startswith(service.base_url + "/")}
     assert not strangers
