@@ -81,7 +81,9 @@ def test_what_is_not_public_is_not_found(proxy: str, path: str) -> None:
 
 
 def test_a_body_over_64_kib_is_refused_by_nginx_in_the_shape_of_the_service(proxy: str, service: Service) -> None:
-    assert problem(ask(proxy, "POST", "/api/auth/login", b" " * (64 * 1024 + 1)))["code"] == "body-too-large"
+    answer = ask(proxy, "POST", "/api/auth/login", b" " * (64 * 1024 + 1), X_Request_Id="too-large")
+    assert problem(answer)["code"] == "body-too-large"
+    assert "too-large" not in service.log_text("web"), "it reached the service, which refuses it, too"
 
 
 def test_half_sent_headers_are_given_five_seconds(proxy: str) -> None:
@@ -112,6 +114,22 @@ def test_sockets_are_upgraded_without_compression(proxy: str, service: Service) 
         assert answer.status == 101
         assert answer.headers["Sec-WebSocket-Accept"] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
         assert answer.headers["Sec-WebSocket-Extensions"] is None
+
+
+def test_what_a_client_claims_is_not_passed_on() -> None:
+    """Neither an address of its choice nor compression, which the service refuses by itself, too."""
+    claims = {
+        "X_Forwarded_For": "10.1.1.1",
+        "X_Forwarded_Proto": "https",
+        "Sec_WebSocket_Extensions": "permessage-deflate",
+    }
+    with breaking_server() as (broken, received), nginx(free_port(), broken) as url:
+        ask(url, "GET", "/ws", None, Connection="Upgrade", Upgrade="websocket", **claims)
+    request = received[0].decode().lower()
+    assert "x-forwarded-for: 127.0.0.1\r\n" in request
+    assert "x-forwarded-proto: http\r\n" in request
+    assert "upgrade: websocket\r\n" in request
+    assert "sec-websocket-extensions" not in request
 
 
 @pytest.mark.crash

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.support.databases import ROOT
@@ -15,14 +16,13 @@ PROGRAM = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/lo
 CONFIGURATION = ROOT / "deploy" / "nginx" / "nginx.conf"
 
 
-def configuration(port: int, folder: Path, web: int, sockets: int, spare: int | None) -> str:
+def configuration(port: int, folder: Path, web: Sequence[int], sockets: int = 1, spare: int | None = None) -> str:
     """Return the deployed configuration with ports and paths of this machine, and nothing else changed."""
     text = CONFIGURATION.read_text()
-    spare_line = f"server 127.0.0.1:{spare} backup; " if spare else ""
+    text = _servers(text, "web:8000", web, spare)
+    text = _servers(text, "sockets:8001", [sockets])
     replacements = {
         "listen 80;": f"listen 127.0.0.1:{port};",
-        "server web:8000": f"{spare_line}server 127.0.0.1:{web}",
-        "server sockets:8001": f"server 127.0.0.1:{sockets}",
         "pid /tmp/nginx.pid;": f"pid {folder}/nginx.pid;",
         "access_log /dev/stdout": f"access_log {folder}/access.log",
         "error_log /dev/stderr warn;": f"error_log {folder}/error.log warn;",
@@ -36,13 +36,21 @@ def configuration(port: int, folder: Path, web: int, sockets: int, spare: int | 
     return text.replace("http {", "http {\n" + "".join(f"    {kind}_temp_path {folder}/{kind};\n" for kind in kinds), 1)
 
 
+def _servers(text: str, name: str, ports: Sequence[int], spare: int | None = None) -> str:
+    """Put servers of this machine, with the parameters of the deployed one, in its place."""
+    line = re.compile(rf"server {name}([^;]*);")
+    assert len(line.findall(text)) == 1, f"nginx.conf has changed: {name} is not there once"
+    spare_line = f"server 127.0.0.1:{spare} backup; " if spare else ""
+    return line.sub(lambda found: spare_line + " ".join(f"server 127.0.0.1:{port}{found[1]};" for port in ports), text)
+
+
 @contextlib.contextmanager
 def nginx(web: int, sockets: int, spare: int | None = None) -> Iterator[str]:
     """Run nginx in front of these ports of 127.0.0.1; yields its base URL. `spare` is asked when `web` failed."""
     assert PROGRAM is not None
     folder, port = make_folder(), free_port()
     file = folder / "nginx.conf"
-    file.write_text(configuration(port, folder, web, sockets, spare))
+    file.write_text(configuration(port, folder, [web], sockets, spare))
     command = [PROGRAM, "-e", str(folder / "error.log"), "-c", str(file), "-g", "daemon off;"]
     process = Process(command, folder / "nginx.log")
 

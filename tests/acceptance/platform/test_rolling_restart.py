@@ -112,8 +112,7 @@ class Balancer:
         time.sleep(1.5)
 
     def _write(self, ports: list[int]) -> None:
-        upstream = " ".join(f"server 127.0.0.1:{port};" for port in ports)
-        text = nginx.configuration(self._port, self._folder, upstream, "server 127.0.0.1:1;")
+        text = nginx.configuration(self._port, self._folder, ports)
         (self._folder / "nginx.conf").write_text(text)
 
 
