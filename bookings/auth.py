@@ -45,6 +45,11 @@ class Caller:
     request_id: str | None = None
 
 
+#: on whose behalf jobs and event consumers act; no user has this id
+SYSTEM = Actor(UUID(int=0), "admin")
+SYSTEM_CALLER = Caller(SYSTEM)
+
+
 class Tokens:
     """Issues and verifies access tokens."""
 

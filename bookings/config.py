@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _DURATION = re.compile(r"(\d+)\s*([smhd]?)")
 _UNIT = {"s": "seconds", "m": "minutes", "": "minutes", "h": "hours", "d": "days"}
@@ -66,6 +67,9 @@ class Settings:
     refresh_token_ttl: timedelta = timedelta(days=30)
     sign_in_rate_limit: str = "10/minute"
     rate_limit: str = "1000/second"
+    business_name: str = "Bookings"
+    business_time_zone: str = "UTC"
+    public_url: str = "http://localhost:8000"
     reminder_lead: tuple[timedelta, ...] = (timedelta(minutes=10),)
     max_booking_length: timedelta = timedelta(days=90)
     max_booking_ahead: timedelta = timedelta(days=1830)
@@ -116,7 +120,20 @@ class Settings:
             )
         if not self.redis_url:
             raise ConfigurationError("REDIS_URL is not set; set it to redis://host:6379/0.")
+        self._check_business()
         self._check_secret()
+
+    def _check_business(self) -> None:
+        try:
+            ZoneInfo(self.business_time_zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ConfigurationError(
+                f"BUSINESS_TIME_ZONE is {self.business_time_zone!r}; set it to an IANA time zone such as Europe/Berlin."
+            ) from None
+        if not re.fullmatch(r"https?://[^\s?#]+", self.public_url):
+            raise ConfigurationError(
+                f"PUBLIC_URL is {self.public_url!r}; set it to where people reach the service, such as https://book.example.com."
+            )
 
     def _check_secret(self) -> None:
         remedy = "set it to at least 32 random characters, for instance from `openssl rand -base64 48`."

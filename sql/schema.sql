@@ -1,4 +1,4 @@
--- The schema after migration 0008, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0009, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -142,6 +142,17 @@ CREATE TABLE bookings (
     created_by uuid NOT NULL,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
+    service_id uuid,
+    party_size integer DEFAULT 1 NOT NULL,
+    price_amount bigint,
+    currency text,
+    payment_required boolean DEFAULT false NOT NULL,
+    payment_status text,
+    confirm_when_paid boolean DEFAULT false NOT NULL,
+    buffer_before_minutes integer DEFAULT 0 NOT NULL,
+    buffer_after_minutes integer DEFAULT 0 NOT NULL,
+    cancellation_policy jsonb,
+    reminder_leads interval[],
     CONSTRAINT bookings_pkey PRIMARY KEY (id),
     CONSTRAINT bookings_end_after_start CHECK (end_at > start_at),
     CONSTRAINT bookings_starts_open CHECK (version > 1 OR (status = ANY (ARRAY['pending'::text, 'confirmed'::text]))),

@@ -9,6 +9,17 @@ from datetime import datetime, timedelta
 STATUSES = ("pending", "confirmed", "checked_in", "completed", "no_show", "cancelled", "declined")
 #: a booking in one of these still claims its time and is worth reminding of
 ACTIVE = ("pending", "confirmed", "checked_in")
+#: where the payment of a booking stands, apart from where the booking stands
+PAYMENT_STATUSES = (
+    "unpaid",
+    "requires_action",
+    "authorized",
+    "paid",
+    "partially_refunded",
+    "refunded",
+    "failed",
+    "expired",
+)
 MOVABLE = ("pending", "confirmed")
 RELEASED = ("cancelled", "declined")
 

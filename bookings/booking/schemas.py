@@ -6,8 +6,9 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from bookings.booking.rules import STATUSES
+from bookings.booking.rules import PAYMENT_STATUSES, STATUSES
 from bookings.fields import Flag, Input, Instant, Text, Words
+from bookings.money import Money
 
 LIMIT = 100
 #: offset paging ends here; the cursor goes on at constant cost
@@ -88,6 +89,19 @@ class ListQuery(Input):
             raise ValidationError(f"Ends after {DEEPEST} bookings; go on with cursor.", "page")
 
 
+class CancellationTier(Schema):
+    """Called off at least so many minutes before the start, so much of the price is given back."""
+
+    beforeMinutes = fields.Integer(required=True, strict=True)
+    refundPercent = fields.Integer(required=True, strict=True)
+
+
+class CancellationPolicy(Schema):
+    """What a customer who calls off gets back: the first tier that still applies; nothing when none does."""
+
+    tiers = fields.List(fields.Nested(CancellationTier), required=True)
+
+
 class Booking(Schema):
     """A booking, the same in answers, events and sockets. SQL writes it (sql/queries/booking.sql, `document`)."""
 
@@ -101,6 +115,19 @@ class Booking(Schema):
     units = fields.Integer(required=True, strict=True)
     status = fields.String(required=True, validate=validate.OneOf(STATUSES))
     statusReason = fields.String(required=True, allow_none=True)
+    serviceId = fields.UUID(required=True, allow_none=True)
+    partySize = fields.Integer(required=True, strict=True)
+    price = fields.Nested(Money, required=True, allow_none=True)
+    paymentRequired = fields.Boolean(required=True)
+    paymentStatus = fields.String(
+        required=True,
+        allow_none=True,
+        validate=validate.OneOf(PAYMENT_STATUSES),
+        metadata={"description": "null when there is nothing to pay."},
+    )
+    cancellationPolicy = fields.Nested(
+        CancellationPolicy, required=True, allow_none=True, metadata={"description": "null: everything is given back."}
+    )
     title = fields.String(required=True, allow_none=True)
     description = fields.String(required=True, allow_none=True)
     location = fields.String(required=True, allow_none=True)

@@ -165,6 +165,24 @@ def act(
     return answer
 
 
+def set_payment_status(
+    tx: Tx, *, settings: Settings, caller: Caller, booking_id: UUID, status: str, confirm: bool = False
+) -> Answer:
+    """Say on the booking how its payment stands; with `confirm`, a pending booking is confirmed with it.
+
+    Nothing happens when the booking says so already. Raises NotFound.
+    """
+    booking = _lock(tx, caller.actor, booking_id, None)
+    answer = versioned(tx_json(booking["document"]), booking["version"])
+    if booking["payment_status"] != status:
+        after = booking | {"payment_status": status}
+        answer = _write(tx, caller, after, "payment", "booking.payment-changed", reason=None)
+        tx.execute(_sql.carry_reminders, {"id": booking_id, "version": booking["version"] + 1})
+    if confirm and booking["status"] == "pending":
+        answer = act(tx, settings=settings, caller=caller, booking_id=booking_id, action="confirm")
+    return answer
+
+
 def _check_step(
     step: Action, booking: dict[str, Any], actor: Actor, settings: Settings, reason: str | None, override: bool
 ) -> None:

@@ -61,6 +61,17 @@ SELECT b.id, b.resource_ids, b.provider_id, b.workspace_id
     OR (b.workspace_id IS NOT NULL AND NOT EXISTS (
         SELECT FROM resources WHERE id = b.workspace_id AND id = ANY (b.resource_ids) AND kind = 'workspace'))
 
+-- name: terms_broken
+-- A price has an amount that is not negative and a currency; what must be paid has a price; a payment status is a known
+-- one and only of what has a price.
+SELECT b.id, b.price_amount, b.currency, b.payment_required, b.payment_status
+  FROM bookings AS b
+ WHERE (b.price_amount IS NULL) <> (b.currency IS NULL) OR b.price_amount < 0
+    OR (b.payment_required AND b.price_amount IS NULL)
+    OR (b.payment_status IS NOT NULL AND (b.price_amount IS NULL OR b.payment_status NOT IN
+        ('unpaid', 'requires_action', 'authorized', 'paid', 'partially_refunded', 'refunded', 'failed', 'expired')))
+    OR b.party_size < 1 OR b.buffer_before_minutes < 0 OR b.buffer_after_minutes < 0
+
 -- name: history_incomplete
 -- History holds the versions 1 to the present one, each once.
 SELECT b.id, b.version, count(h.version) AS entries, min(h.version) AS first, max(h.version) AS last

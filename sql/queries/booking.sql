@@ -13,6 +13,13 @@
     b.units,
     b.status,
     b.status_reason AS "statusReason",
+    b.service_id AS "serviceId",
+    b.party_size AS "partySize",
+    CASE WHEN b.price_amount IS NOT NULL
+        THEN json_build_object('amount', b.price_amount, 'currency', b.currency) END AS price,
+    b.payment_required AS "paymentRequired",
+    b.payment_status AS "paymentStatus",
+    b.cancellation_policy AS "cancellationPolicy",
     b.title,
     b.description,
     b.location,
@@ -232,7 +239,7 @@ SELECT {count_of_all}
 -- A booking about to change, locked until the command commits so that its events keep their order. `is_staff`: the
 -- actor is an admin or owns something it claims.
 SELECT b.id, b.user_id, b.resource_ids, b.start_at, b.end_at, b.units, b.status, b.version,
-       b.title, b.description, b.location, b.notes, b.status_reason, {document} AS document,
+       b.title, b.description, b.location, b.notes, b.status_reason, b.payment_status, {document} AS document,
        %(is_admin)s OR EXISTS (
            SELECT FROM resources WHERE id = ANY (b.resource_ids) AND owner_id = %(actor_id)s) AS is_staff
   FROM bookings AS b WHERE b.id = %(id)s AND {visible} FOR NO KEY UPDATE OF b
@@ -243,7 +250,7 @@ WITH changed AS (
     UPDATE bookings SET
         title = %(title)s, description = %(description)s, location = %(location)s, notes = %(notes)s,
         start_at = %(start_at)s, end_at = %(end_at)s, status = %(status)s, status_reason = %(status_reason)s,
-        version = version + 1, updated_at = %(now)s
+        payment_status = %(payment_status)s, version = version + 1, updated_at = %(now)s
      WHERE id = %(id)s AND version = %(version)s AND status = %(from_status)s
     RETURNING *
 ), answer AS (

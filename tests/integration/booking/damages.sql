@@ -52,6 +52,14 @@ UPDATE bookings SET resource_ids = resource_ids || resource_ids[1] WHERE id = {o
 -- A provider that is a room.
 UPDATE bookings SET provider_id = workspace_id WHERE id = {other}
 
+-- name: price_without_currency
+-- A price without a currency.
+UPDATE bookings SET price_amount = 100 WHERE id = {other}
+
+-- name: payment_status_that_nobody_knows
+-- A payment status that nobody knows.
+UPDATE bookings SET price_amount = 100, currency = 'EUR', payment_status = 'forgiven' WHERE id = {other}
+
 -- name: version_without_history
 -- A version without history.
 DELETE FROM booking_history WHERE action = 'cancel'

@@ -38,6 +38,8 @@ SEEN_BY = {
     "claim_at_another_time": {"booking.claim_disagrees"},
     "resource_named_twice": {"booking.named_twice", "event.told_to_the_wrong"},
     "provider_that_is_a_room": {"booking.named_twice"},
+    "price_without_currency": {"booking.terms_broken"},
+    "payment_status_that_nobody_knows": {"booking.terms_broken"},
     "version_without_history": {"booking.history_incomplete"},
     "same_version_twice_in_history": {"booking.history_incomplete"},
     "status_changed_without_a_version": {"booking.history_disagrees"},
