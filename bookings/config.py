@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
+from email.utils import parseaddr
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -75,6 +76,13 @@ class Settings:
     max_booking_ahead: timedelta = timedelta(days=1830)
     check_in_opens: timedelta = timedelta(hours=1)
     idempotency_ttl: timedelta = timedelta(hours=48)
+    smtp_host: str = ""
+    smtp_port: int = 587
+    smtp_username: str = ""
+    smtp_password: str = ""
+    smtp_tls: str = "starttls"
+    smtp_timeout: timedelta = timedelta(seconds=10)
+    mail_from: str = ""
     allowed_origins: tuple[str, ...] = ()
     enable_metrics: bool = False
     log_level: str = "INFO"
@@ -121,7 +129,19 @@ class Settings:
         if not self.redis_url:
             raise ConfigurationError("REDIS_URL is not set; set it to redis://host:6379/0.")
         self._check_business()
+        self._check_mail()
         self._check_secret()
+
+    def _check_mail(self) -> None:
+        if self.smtp_tls not in ("starttls", "implicit", "none"):
+            raise ConfigurationError(f"SMTP_TLS is {self.smtp_tls!r}; set it to starttls, implicit or none.")
+        if not self.smtp_timeout:
+            raise ConfigurationError("SMTP_TIMEOUT is 0; set it to how long a mail server may be silent, such as 10s.")
+        _, email = parseaddr(self.mail_from)
+        if self.smtp_host and not re.fullmatch(r"[!-?A-~]+@[A-Za-z0-9.-]+", email):
+            raise ConfigurationError(
+                f"MAIL_FROM is {self.mail_from!r}; set it to who writes the mails, such as bookings@example.com."
+            )
 
     def _check_business(self) -> None:
         try:

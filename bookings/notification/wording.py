@@ -1,0 +1,168 @@
+"""The words of a notification in its reader's language, from the templates beside this file.
+
+The sentences are templates of plain text. They enter HTML only through templates that escape whatever they are given,
+so a name such as `<script>` stays a name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from bookings.config import Settings
+from bookings.notification import formats, rules
+from bookings.notification.rules import one_line
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who is told. `locale` is a BCP 47 tag, `time_zone` an IANA name."""
+
+    id: UUID
+    name: str
+    email: str
+    locale: str
+    time_zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What is told: the facts as they were when it became true, and what people and things are called today."""
+
+    id: UUID
+    cause: str
+    audience: str
+    #: `booking`, and where it has them `amount` (money) and `until` (an instant)
+    data: Mapping[str, Any]
+    customer: str
+    service: str | None
+    resources: tuple[str, ...]
+    created_at: datetime
+
+    @property
+    def booking(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.data["booking"]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A notification for people: a line, a sentence or two, facts with their labels, and where to see more."""
+
+    language: str
+    subject: str
+    text: str
+    facts: tuple[tuple[str, str], ...]
+    link: str
+    link_label: str
+    labels: Mapping[str, str]
+
+
+def words(settings: Settings, notice: Notice, reader: Reader, *, invitation: bool = False) -> Words:
+    """Put a notice into words for its reader. `invitation`: a calendar object goes with it."""
+    language, locale = rules.language_of(reader.locale), formats.locale_of(reader.locale)
+    context = {
+        "business": settings.business_name,
+        "recipient": one_line(reader.name),
+        "customer": one_line(notice.customer),
+        "what": what(notice),
+        "amount": _amount(notice, locale),
+        "until": _until(notice, reader, locale),
+        "invitation": invitation,
+    }
+    labels = labels_of(language, context)
+    return Words(
+        language=language,
+        subject=one_line(_block(language, notice.cause, f"{notice.audience}_subject", context)),
+        text=_block(language, notice.cause, f"{notice.audience}_text", context),
+        facts=tuple(_facts(notice, reader, locale, labels)),
+        link=_link(settings, notice),
+        link_label=labels[{"review_request": "review_link", "waitlist_offer": "offer_link"}.get(notice.cause, "link")],
+        labels=labels,
+    )
+
+
+def what(notice: Notice) -> str:
+    """What a booking is called: its service, else its title, else what it claims."""
+    named = notice.service or notice.booking.get("title") or ", ".join(notice.resources)
+    return one_line(named, 120) or "…"
+
+
+def labels_of(language: str, context: Mapping[str, Any]) -> dict[str, str]:
+    """The words around the sentence, such as `When`. Context: business, recipient."""
+    template = _plain().get_template(f"{language}/labels.jinja")
+    return {name: _rendered(template, name, context) for name in template.blocks}
+
+
+def page(name: str, **context: Any) -> str:
+    """Fill one of the templates that several languages share, such as `mail.html.jinja`."""
+    environment = _escaping() if name.endswith(".html.jinja") else _plain()
+    return environment.get_template(name).render(context)
+
+
+def _facts(notice: Notice, reader: Reader, locale: Any, labels: Mapping[str, str]) -> list[tuple[str, str]]:
+    booking = notice.booking
+    start, end = (datetime.fromisoformat(booking[name]) for name in ("startAt", "endAt"))
+    with_ = ", ".join(notice.resources) if notice.audience == rules.CUSTOMER else notice.customer
+    rows = [
+        ("what", what(notice)),
+        ("when", formats.period(start, end, reader.time_zone, locale)),
+        ("where", one_line(booking.get("location"))),
+        ("who" if notice.audience == rules.CUSTOMER else "customer", one_line(with_)),
+        ("party", str(booking["partySize"]) if booking.get("partySize", 1) > 1 else ""),
+        ("price", formats.money(booking["price"], locale) if booking.get("price") else ""),
+        ("amount", _amount(notice, locale)),
+        ("reason", one_line(booking.get("statusReason"), 500) if notice.cause in _REASONED else ""),
+    ]
+    return [(labels[name], value) for name, value in rows if value]
+
+
+_REASONED = ("booking_declined", "booking_cancelled")
+
+
+def _amount(notice: Notice, locale: Any) -> str:
+    amount = notice.data.get("amount")
+    return formats.money(amount, locale) if amount else ""
+
+
+def _until(notice: Notice, reader: Reader, locale: Any) -> str:
+    until = notice.data.get("until")
+    return formats.instant(datetime.fromisoformat(until), reader.time_zone, locale) if until else ""
+
+
+def _link(settings: Settings, notice: Notice) -> str:
+    return f"{settings.public_url.rstrip('/')}/bookings/{notice.booking['id']}"
+
+
+def _block(language: str, cause: str, block: str, context: Mapping[str, Any]) -> str:
+    return _rendered(_plain().get_template(f"{language}/{cause}.jinja"), block, context)
+
+
+def _rendered(template: Template, block: str, context: Mapping[str, Any]) -> str:
+    return "".join(template.blocks[block](template.new_context(dict(context)))).strip()
+
+
+@cache
+def _plain() -> Environment:
+    """For plain text: nothing to escape. A name that a template needs and nobody gave is an error, not a gap."""
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701
+        keep_trailing_newline=True,
+    )
+
+
+@cache
+def _escaping() -> Environment:
+    """For HTML."""
+    return Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True)
