@@ -43,6 +43,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
     """Every blueprint with the guard that stands before all its routes."""
     from bookings import problems
     from bookings.account import routes as account
+    from bookings.audit.routes import blueprint as audit
     from bookings.auth import public, signed_in
     from bookings.booking.routes import blueprint as booking
     from bookings.platform.routes import blueprint as platform
@@ -55,6 +56,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
         (problems.blueprint, public),
         (account.public, public),
         (account.blueprint, signed_in),
+        (audit, signed_in),
         (resource, signed_in),
         (booking, signed_in),
         (realtime.tickets, signed_in),

@@ -66,7 +66,7 @@ def _create(tx: Tx, email: str, options: argparse.Namespace) -> int:
     password = _password(options)
     if fault := password_fault(password, email):
         raise Refused(f"{fault} Choose another, or use --generate.")
-    service.create(tx, email=email, name=options.name, role="admin", password_hash=hash_password(password))
+    service.create_admin(tx, email=email, name=options.name, password_hash=hash_password(password))
     print(f"{email} is an admin now.")
     if options.generate:
         print(f"Password: {password}")

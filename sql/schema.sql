@@ -1,4 +1,4 @@
--- The schema after migration 0009, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0010, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -101,6 +101,26 @@ CREATE TABLE allocations (
 CREATE INDEX allocations_by_resource ON allocations USING btree (resource_id, start_at, booking_id) WHERE booking_id IS NOT NULL;
 CREATE INDEX allocations_shared ON allocations USING gist (resource_id, during) WHERE NOT exclusive AND released_at IS NULL;
 CREATE CONSTRAINT TRIGGER allocations_within_capacity AFTER INSERT OR UPDATE OF resource_id, exclusive, during, units, released_at ON allocations NOT DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW WHEN (NOT new.exclusive AND new.released_at IS NULL) EXECUTE FUNCTION allocations_check_capacity();
+
+CREATE TABLE audit_entries (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor_id uuid NOT NULL,
+    actor_role text NOT NULL,
+    request_id text,
+    action text NOT NULL,
+    subject_type text NOT NULL,
+    subject_id text NOT NULL,
+    before json,
+    after json,
+    CONSTRAINT audit_entries_pkey PRIMARY KEY (id)
+);
+CREATE INDEX audit_entries_by_action ON audit_entries USING btree (action, id);
+CREATE INDEX audit_entries_by_actor ON audit_entries USING btree (actor_id, id);
+CREATE INDEX audit_entries_by_request ON audit_entries USING btree (request_id, id);
+CREATE INDEX audit_entries_by_subject ON audit_entries USING btree (subject_type, subject_id, id);
+CREATE INDEX audit_entries_by_time ON audit_entries USING brin (at);
+CREATE TRIGGER audit_entries_append_only BEFORE DELETE OR UPDATE ON audit_entries FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TABLE booking_history (
     booking_id uuid NOT NULL,

@@ -11,7 +11,8 @@ import orjson
 from bookings import queries
 from bookings.account import sessions
 from bookings.account.errors import AccountDisabled, InvalidCredentials, OwnRole, PasswordChanged
-from bookings.auth import Caller, require_admin
+from bookings.audit import service as audit
+from bookings.auth import SYSTEM, Caller, require_admin
 from bookings.clock import now
 from bookings.config import Settings
 from bookings.db import Database, Tx
@@ -21,6 +22,7 @@ from bookings.ids import new_id
 _sql = queries.load("account")
 #: id, role, version, and document: the JSON of the user
 User = dict[str, Any]
+Row = dict[str, Any]
 
 
 def create(
@@ -107,15 +109,26 @@ def find_by_email(tx: Tx, *, email: str) -> dict[str, Any] | None:
     return tx.one(_sql.find_by_email, {"email": email})
 
 
+#: the caller of scripts: whoever may write to the database
+SHELL = Caller(SYSTEM, "shell")
+
+
+def create_admin(tx: Tx, *, email: str, name: str, password_hash: str) -> None:
+    """A new admin, on the word of whoever may write to the database. Raises EmailTaken."""
+    user = create(tx, email=email, name=name, role="admin", password_hash=password_hash)
+    audit.record(tx, SHELL, "user.create", subject=("user", user["id"]), after={"role": "admin"})
+
+
 def promote(tx: Tx, *, user_id: UUID) -> None:
     """Make a user an admin, on the word of whoever may write to the database. Raises NotFound."""
-    _change(tx, user_id, {"role": "admin"}, None)
+    _set_role(tx, SHELL, user_id, "admin", None)
 
 
 def change(tx: Tx, *, user_id: UUID, body: Mapping[str, Any], versions: tuple[int, ...] | None) -> tuple[str, int]:
     """Change name, phone, timeZone or locale: the new document and version. Raises NotFound, PreconditionFailed."""
     wished = {"name": "name", "phone": "phone", "timeZone": "time_zone", "locale": "locale"}
-    return _change(tx, user_id, {column: body[name] for name, column in wished.items() if name in body}, versions)
+    values = {column: body[name] for name, column in wished.items() if name in body}
+    return _write(tx, _lock(tx, user_id, versions), values)
 
 
 def set_role(tx: Tx, *, caller: Caller, user_id: UUID, role: str, versions: tuple[int, ...] | None) -> tuple[str, int]:
@@ -126,15 +139,27 @@ def set_role(tx: Tx, *, caller: Caller, user_id: UUID, role: str, versions: tupl
     require_admin(caller.actor)
     if user_id == caller.actor.id:
         raise OwnRole
-    return _change(tx, user_id, {"role": role}, versions)
+    return _set_role(tx, caller, user_id, role, versions)
 
 
-def _change(tx: Tx, user_id: UUID, values: Mapping[str, Any], versions: tuple[int, ...] | None) -> tuple[str, int]:
+def _set_role(tx: Tx, caller: Caller, user_id: UUID, role: str, versions: tuple[int, ...] | None) -> tuple[str, int]:
+    user = _lock(tx, user_id, versions)
+    if user["role"] != role:
+        subject = ("user", user_id)
+        audit.record(tx, caller, "user.role", subject=subject, before={"role": user["role"]}, after={"role": role})
+    return _write(tx, user, {"role": role})
+
+
+def _lock(tx: Tx, user_id: UUID, versions: tuple[int, ...] | None) -> Row:
     user = tx.one(_sql.lock, {"id": user_id})
     if user is None:
         raise NotFound
     if versions is not None and user["version"] not in versions:
         raise PreconditionFailed(orjson.loads(user["document"]), user["version"])
+    return user
+
+
+def _write(tx: Tx, user: Row, values: Mapping[str, Any]) -> tuple[str, int]:
     if all(user[column] == value for column, value in values.items()):
         return user["document"], user["version"]
     changed = tx.one(_sql.change, {**user, **values, "now": now()})

@@ -10,7 +10,9 @@ from uuid import UUID
 
 from bookings import clock, idempotency, queries
 from bookings.answer import Answer
-from bookings.auth import Actor, Caller
+from bookings.audit import service as audit
+from bookings.audit.rules import changed
+from bookings.auth import SYSTEM, Actor, Caller
 from bookings.booking import refusals, rules
 from bookings.booking.errors import BookingClosed, SlotTaken, StaffOnly, TooEarly, TransitionRefused
 from bookings.booking.rules import ACTIONS, Action
@@ -26,6 +28,15 @@ _sql = queries.load("booking")
 _CREATE = Prepared("booking.create", _sql.create)
 _GET = Prepared("booking.get", _sql.get)
 _DETAILS = ("title", "description", "location", "notes")
+#: what the audit trail tells of a change, by the names of the API
+_AUDITED = {
+    "status": "status",
+    "statusReason": "status_reason",
+    "startAt": "start_at",
+    "endAt": "end_at",
+    "paymentStatus": "payment_status",
+    **{name: name for name in _DETAILS},
+}
 
 
 def create(
@@ -61,6 +72,7 @@ def _wish(
         "id": new_id(),
         "user_id": user_id,
         "actor_id": caller.actor.id,
+        "actor_role": caller.actor.role,
         # a customer books anything for themselves, an admin for anyone; a provider for others only what they own
         "unrestricted": caller.actor.is_admin or user_id == caller.actor.id,
         "provider_id": body.get("providerId"),
@@ -123,7 +135,7 @@ def change(
     if moved:
         _check_time(after["start_at"], after["end_at"], clock.now(), settings)
         _move_claims(tx, after)
-    answer = _write(tx, caller, after, "reschedule" if moved else "update", _EVENTS[moved], reason=None)
+    answer = _write(tx, caller, booking, after, "reschedule" if moved else "update", _EVENTS[moved])
     if moved:
         tx.execute(_sql.drop_reminders, after)
         _plan_reminders(tx, settings, after)
@@ -155,7 +167,7 @@ def act(
     booking = _lock(tx, caller.actor, booking_id, versions)
     _check_step(step, booking, caller.actor, settings, reason, override)
     after = booking | {"status": step.target, "status_reason": reason or booking["status_reason"]}
-    answer = _write(tx, caller, after, step.name, step.event, reason=reason, from_status=booking["status"])
+    answer = _write(tx, caller, booking, after, step.name, step.event, reason=reason, override=override)
     if step.target in rules.RELEASED:
         tx.execute(_sql.release_claims, after)
     if step.target in rules.ACTIVE:
@@ -176,7 +188,7 @@ def set_payment_status(
     answer = versioned(tx_json(booking["document"]), booking["version"])
     if booking["payment_status"] != status:
         after = booking | {"payment_status": status}
-        answer = _write(tx, caller, after, "payment", "booking.payment-changed", reason=None)
+        answer = _write(tx, caller, booking, after, "payment", "booking.payment-changed")
         tx.execute(_sql.carry_reminders, {"id": booking_id, "version": booking["version"] + 1})
     if confirm and booking["status"] == "pending":
         answer = act(tx, settings=settings, caller=caller, booking_id=booking_id, action="confirm")
@@ -245,18 +257,19 @@ def _move_claims(tx: Tx, after: dict[str, Any]) -> None:
 def _write(
     tx: Tx,
     caller: Caller,
+    before: dict[str, Any],
     after: dict[str, Any],
     action: str,
     event: str,
     *,
-    reason: str | None,
-    from_status: str | None = None,
+    reason: str | None = None,
+    override: bool = False,
 ) -> Answer:
     row = tx.one(
         _sql.change,
         after
         | {
-            "from_status": from_status or after["status"],
+            "from_status": before["status"],
             "action": action,
             "event": event,
             "reason": reason,
@@ -268,7 +281,22 @@ def _write(
     )
     if row is None:
         raise Conflict("The booking changed at the same moment; try again.")
+    _audit(tx, caller, f"booking.{action}", before, after, override=override)
     return versioned(row["document"], row["version"])
+
+
+def _audit(
+    tx: Tx, caller: Caller, action: str, before: dict[str, Any], after: dict[str, Any], *, override: bool
+) -> None:
+    """A change by somebody else than the booking's customer is the use of a privilege."""
+    if caller.actor.id in (before["user_id"], SYSTEM.id):
+        return
+    was, became = changed(
+        {name: before[column] for name, column in _AUDITED.items()},
+        {name: after[column] for name, column in _AUDITED.items()},
+    )
+    used = {"override": True} if override else {}
+    audit.record(tx, caller, action, subject=("booking", before["id"]), before=was, after=became | used)
 
 
 def _plan_reminders(tx: Tx, settings: Settings, after: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, g
+from flask import Blueprint
 
 from bookings import http
 from bookings.answer import Answer
@@ -58,9 +58,9 @@ def get(resource_id: UUID) -> Answer:
 )
 def change(resource_id: UUID, body: dict[str, Any]) -> Answer:
     """Change a resource. Owners may describe what is theirs; capacity, owner and activity are for admins."""
-    actor, versions = g.actor, http.expected_versions()
+    versions = http.expected_versions()
     return http.run(
         lambda tx: http.versioned(
-            *service.change(tx, actor=actor, resource_id=resource_id, body=body, versions=versions)
+            *service.change(tx, caller=caller(), resource_id=resource_id, body=body, versions=versions)
         )
     )

@@ -10,6 +10,8 @@ import orjson
 import psycopg
 
 from bookings import queries
+from bookings.audit import service as audit
+from bookings.audit.rules import changed
 from bookings.auth import Actor, Caller, require_admin
 from bookings.clock import now
 from bookings.db import Database, Tx
@@ -56,6 +58,10 @@ def create(tx: Tx, *, caller: Caller, body: Mapping[str, Any]) -> tuple[str, int
     }
     created = tx.one(_sql.insert, values)
     assert created is not None
+    made = {name: values[column] for name, column in _COLUMNS.items() if column in values}
+    audit.record(
+        tx, caller, "resource.create", subject=("resource", values["id"]), after={"kind": values["kind"], **made}
+    )
     return created["document"], created["version"], values["id"]
 
 
@@ -83,22 +89,25 @@ def get(database: Database, *, resource_id: UUID) -> tuple[str, int]:
 
 
 def change(
-    tx: Tx, *, actor: Actor, resource_id: UUID, body: Mapping[str, Any], versions: tuple[int, ...] | None
+    tx: Tx, *, caller: Caller, resource_id: UUID, body: Mapping[str, Any], versions: tuple[int, ...] | None
 ) -> tuple[str, int]:
-    """Change a resource: the new document and version.
+    """Change a resource: the new document and version. By an admin it is written to the audit trail.
 
     Raises NotFound, Forbidden, PreconditionFailed, Invalid for an unfit owner, CapacityClaimed.
     """
     resource = tx.one(_sql.lock_calendar if "capacity" in body else _sql.lock, {"id": resource_id})
     if resource is None:
         raise NotFound
-    _check_may_change(actor, resource, body)
+    _check_may_change(caller.actor, resource, body)
     if versions is not None and resource["version"] not in versions:
         raise PreconditionFailed(orjson.loads(resource["document"]), resource["version"])
     _check_owner(tx, resource, body)
     values = {_COLUMNS[name]: value for name, value in body.items()}
     if all(resource[column] == value for column, value in values.items()):
         return resource["document"], resource["version"]
+    if caller.actor.id != resource["owner_id"]:
+        was, became = changed({name: resource[_COLUMNS[name]] for name in body}, body)
+        audit.record(tx, caller, "resource.change", subject=("resource", resource_id), before=was, after=became)
     return _write(tx, {**resource, **values, "now": now()})
 
 

@@ -36,7 +36,8 @@
     SELECT FROM resources WHERE id = ANY (b.resource_ids) AND owner_id = %(actor_id)s::uuid))
 
 -- name: create
--- One statement, one round trip: claim, book, write history, reminders, event and replayable answer, or none of it.
+-- One statement, one round trip: claim, book, write history, reminders, event, replayable answer, and an audit entry when
+-- somebody books for somebody else; or none of it.
 -- The constraint decides races: ON CONFLICT DO NOTHING because plain inserts deadlock each other under an exclusion
 -- constraint. Claims are taken in the order of ids for the same reason. When only some could be claimed, no booking is
 -- written and the foreign key of the others undoes the statement.
@@ -81,6 +82,11 @@ WITH asked AS (
 ), told AS (
     INSERT INTO outbox (type, booking_id, topics, data, actor_id, request_id, occurred_at)
     SELECT 'booking.created', %(id)s, %(topics)s::text[], document, %(actor_id)s, %(request_id)s, %(now)s FROM answer
+), audited AS (
+    INSERT INTO audit_entries (at, actor_id, actor_role, request_id, action, subject_type, subject_id, after)
+    SELECT %(now)s, %(actor_id)s, %(actor_role)s::text, %(request_id)s, 'booking.create', 'booking', %(id)s::uuid::text,
+           json_build_object('userId', %(user_id)s::uuid, 'status', status)
+      FROM answer WHERE %(actor_id)s::uuid <> %(user_id)s::uuid
 ), kept AS (
     INSERT INTO idempotency_keys (actor_id, key, fingerprint, status, headers, body)
     SELECT %(actor_id)s, %(key)s::text, %(fingerprint)s::bytea, 201,

@@ -43,6 +43,7 @@ ROWS = (
     Row("PATCH", "/me", _SIGNED_IN, send="locale"),
     Row("PUT", "/me/password", _SIGNED_IN, send="passwords"),
     Row("PATCH", "/users/{userId}/role", _ADMIN, send="role"),
+    Row("GET", "/audit", _ADMIN),
     Row("GET", "/resources", _SIGNED_IN),
     Row("POST", "/resources", (401, 403, 403, 403, 403, 201), send="workspace"),
     Row("GET", "/resources/{resourceId}", _SIGNED_IN),

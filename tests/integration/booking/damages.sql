@@ -157,3 +157,16 @@ UPDATE idempotency_keys SET body = json_build_object('id', {other})::text
 -- One booking under two keys.
 INSERT INTO idempotency_keys SELECT actor_id, key || 'x', fingerprint, status, headers, body, created_at
   FROM idempotency_keys
+
+-- name: audit_entry_lost
+-- An entry of the audit trail lost.
+DELETE FROM audit_entries WHERE id = (SELECT max(id) FROM audit_entries)
+
+-- name: audit_entry_made_up
+-- An entry about something that did not happen.
+INSERT INTO audit_entries (at, actor_id, actor_role, action, subject_type, subject_id)
+  SELECT at, actor_id, actor_role, 'booking.cancel', subject_type, subject_id FROM audit_entries LIMIT 1
+
+-- name: audit_entry_with_a_secret
+-- A token that found its way into the trail.
+UPDATE audit_entries SET after = json_build_object('note', 'bkr_0123456789abcdef0123')

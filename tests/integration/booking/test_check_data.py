@@ -64,6 +64,9 @@ SEEN_BY = {
     "reminder_said_to_be_sent": {"notification.sent_without_event", "notification.sent_without_notification"},
     "notification_lost": {"notification.sent_without_notification"},
     "reminder_announced_twice": {"notification.sent_without_event"},
+    "audit_entry_lost": {"audit.staff_change_without_entry"},
+    "audit_entry_made_up": {"audit.entry_of_nothing"},
+    "audit_entry_with_a_secret": {"audit.secret_kept"},
     "answer_that_points_nowhere": {"idempotency.answer_of_nothing"},
     "answer_with_another_bookings_body": {"idempotency.answer_of_nothing"},
     "one_booking_under_two_keys": {"idempotency.made_under_two_keys"},
@@ -86,13 +89,15 @@ def url(module_database_url: str) -> str:
         rate_limit="off",
     )
     world, app = World(module_database_url), create_app(settings)
-    customer = Api(app, world).as_(world.user())
+    customer, admin = Api(app, world).as_(world.user()), Api(app, world).as_(world.admin())
     room = world.resource(capacity=2)
     one = customer.booked(title="one", providerId=world.provider().id, workspaceId=room, key="a key")
     customer.booked(title="other", workspaceId=room)
     gone = customer.booked(12, 13, title="gone", workspaceId=room)
     assert customer.act(gone, "cancel").status_code == 200
     one = dict(customer.change(one, notes="changed").json or {})
+    for day in (1, 2):
+        admin.booked(day=day, title=f"for somebody else {day}", workspaceId=room, userId=customer.id)
     world.query(
         """UPDATE reminders SET due_at = date_trunc('second', now()), lead = start_at - date_trunc('second', now())
              FROM bookings AS b WHERE b.id = booking_id AND b.title = 'one'"""
