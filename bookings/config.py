@@ -83,6 +83,13 @@ class Settings:
     smtp_tls: str = "starttls"
     smtp_timeout: timedelta = timedelta(seconds=10)
     mail_from: str = ""
+    payment_gateway: str = "manual"
+    payment_capture: str = "automatic"
+    payment_ttl: timedelta = timedelta(minutes=30)
+    payment_timeout: timedelta = timedelta(seconds=5)
+    stripe_secret_key: str = ""
+    stripe_webhook_secret: str = ""
+    stripe_api_base: str = "https://api.stripe.com"
     allowed_origins: tuple[str, ...] = ()
     enable_metrics: bool = False
     log_level: str = "INFO"
@@ -130,6 +137,7 @@ class Settings:
             raise ConfigurationError("REDIS_URL is not set; set it to redis://host:6379/0.")
         self._check_business()
         self._check_mail()
+        self._check_payment()
         self._check_secret()
 
     def _check_mail(self) -> None:
@@ -154,6 +162,18 @@ class Settings:
             raise ConfigurationError(
                 f"PUBLIC_URL is {self.public_url!r}; set it to where people reach the service, such as https://book.example.com."
             )
+
+    def _check_payment(self) -> None:
+        if self.payment_gateway not in ("manual", "stripe", "test"):
+            raise ConfigurationError(f"PAYMENT_GATEWAY is {self.payment_gateway!r}; set it to manual, stripe or test.")
+        if self.payment_capture not in ("automatic", "manual"):
+            raise ConfigurationError(f"PAYMENT_CAPTURE is {self.payment_capture!r}; set it to automatic or manual.")
+        if self.payment_gateway == "test" and self.production:
+            raise ConfigurationError("PAYMENT_GATEWAY is test, which moves no money; in production set another.")
+        if self.payment_gateway == "stripe":
+            for name in ("stripe_secret_key", "stripe_webhook_secret"):
+                if not getattr(self, name):
+                    raise ConfigurationError(f"{name.upper()} is not set; PAYMENT_GATEWAY=stripe needs it.")
 
     def _check_secret(self) -> None:
         remedy = "set it to at least 32 random characters, for instance from `openssl rand -base64 48`."

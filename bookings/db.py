@@ -25,8 +25,24 @@ Params = Mapping[str, Any]
 #: a rival won; the same command may well succeed when it runs again
 _REPLAYABLE = ("40001", "40P01")
 _REPLAYS = 2
+#: whether this thread is inside a transaction (see `in_transaction`)
+_here = threading.local()
 #: the server went away, is starting, or is no longer the primary
 _LOST = ("57P01", "57P02", "57P03", "25006")
+
+
+def in_transaction() -> bool:
+    """Whether this thread holds a transaction: then it must not wait for anybody else's computer."""
+    return bool(getattr(_here, "depth", 0))
+
+
+@contextmanager
+def _noticed() -> Iterator[None]:
+    _here.depth = getattr(_here, "depth", 0) + 1
+    try:
+        yield
+    finally:
+        _here.depth -= 1
 
 
 class Tx:
@@ -154,7 +170,7 @@ class Database:
         def once() -> T:
             nonlocal sent
             sent = False
-            with self.pool.connection() as connection, connection.transaction():
+            with self.pool.connection() as connection, connection.transaction(), _noticed():
                 result = work(Tx(connection))
                 sent = True
             return result
@@ -164,7 +180,7 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[Tx]:
         """A transaction for reading several things at one time, or for work that must not be replayed."""
-        with translated(), self.pool.connection() as connection, connection.transaction():
+        with translated(), self.pool.connection() as connection, connection.transaction(), _noticed():
             yield Tx(connection)
 
     def _persist(self, once: Callable[[], T], may_repeat: Callable[[], bool]) -> T:

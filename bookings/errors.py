@@ -108,6 +108,8 @@ class Unavailable(DomainError):
     """The service cannot answer just now; try again in a moment."""
 
     code = "unavailable"
+    #: seconds, for Retry-After
+    retry_after: int = 1
 
 
 class IdempotencyKeyReused(DomainError):

@@ -73,10 +73,8 @@ def _domain_error(error: DomainError) -> Response:
         answer.headers["ETag"] = f'"{error.version}"'
     if isinstance(error, errors.Unauthorized):
         answer.headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, errors.TooManyRequests):
+    if isinstance(error, errors.TooManyRequests | errors.Unavailable):
         answer.headers["Retry-After"] = str(error.retry_after)
-    if isinstance(error, errors.Unavailable):
-        answer.headers["Retry-After"] = "1"
     return answer
 
 

@@ -1,4 +1,4 @@
--- The schema after migration 0010, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0011, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -295,6 +295,28 @@ CREATE TABLE resources (
 CREATE INDEX resources_by_kind ON resources USING btree (kind, name, id);
 CREATE INDEX resources_by_owner ON resources USING btree (owner_id);
 CREATE CONSTRAINT TRIGGER resources_capacity_covers_claims AFTER UPDATE OF capacity ON resources NOT DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW WHEN (new.capacity < old.capacity AND new.capacity > 1) EXECUTE FUNCTION resources_check_capacity();
+
+CREATE TABLE test_gateway_charges (
+    ref text NOT NULL,
+    amount bigint NOT NULL,
+    currency text NOT NULL,
+    capture_later boolean NOT NULL,
+    state text NOT NULL,
+    captured bigint DEFAULT 0 NOT NULL,
+    refunded bigint DEFAULT 0 NOT NULL,
+    error text,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT test_gateway_charges_pkey PRIMARY KEY (ref)
+);
+
+CREATE TABLE test_gateway_effects (
+    key text NOT NULL,
+    ref text NOT NULL,
+    kind text NOT NULL,
+    amount bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT test_gateway_effects_pkey PRIMARY KEY (key)
+);
 
 CREATE TABLE users (
     id uuid NOT NULL,

@@ -58,6 +58,14 @@ def test_defaults_and_values() -> None:
     [
         ({"DATABASE_URL": ""}, "DATABASE_URL is not set; set it to postgresql://"),
         ({"REDIS_URL": ""}, "REDIS_URL is not set; set it to redis://"),
+        ({"PAYMENT_GATEWAY": "paypal"}, "PAYMENT_GATEWAY is 'paypal'; set it to manual, stripe or test."),
+        ({"PAYMENT_GATEWAY": "test"}, "PAYMENT_GATEWAY is test, which moves no money; in production set another."),
+        ({"PAYMENT_GATEWAY": "stripe"}, "STRIPE_SECRET_KEY is not set; PAYMENT_GATEWAY=stripe needs it."),
+        (
+            {"PAYMENT_GATEWAY": "stripe", "STRIPE_SECRET_KEY": "sk_test_x"},
+            "STRIPE_WEBHOOK_SECRET is not set; PAYMENT_GATEWAY=stripe needs it.",
+        ),
+        ({"PAYMENT_CAPTURE": "later"}, "PAYMENT_CAPTURE is 'later'; set it to automatic or manual."),
         ({"JWT_SECRET": ""}, "JWT_SECRET is not set; set it to at least 32 random characters"),
         ({"JWT_SECRET": "tiny"}, "JWT_SECRET is shorter than 32 bytes"),
         ({"JWT_SECRET": "a" * 40}, "JWT_SECRET is guessable"),
