@@ -1,4 +1,4 @@
--- The schema after migration 0011, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0012, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -331,9 +331,14 @@ CREATE TABLE users (
     version integer DEFAULT 1 NOT NULL,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
+    addresses jsonb DEFAULT '[]'::jsonb NOT NULL,
+    muted text[] DEFAULT '{}'::text[] NOT NULL,
+    erased_at timestamp with time zone,
     CONSTRAINT users_pkey PRIMARY KEY (id),
+    CONSTRAINT users_addresses_few CHECK (jsonb_typeof(addresses) = 'array'::text AND jsonb_array_length(addresses) <= 10),
     CONSTRAINT users_email_lower_case CHECK (email = lower(email) AND length(email) <= 254),
     CONSTRAINT users_email_unique UNIQUE (email),
+    CONSTRAINT users_erased_is_disabled CHECK (erased_at IS NULL OR disabled_at IS NOT NULL),
     CONSTRAINT users_name_present CHECK (length(name) >= 1 AND length(name) <= 200),
     CONSTRAINT users_role_known CHECK (role = ANY (ARRAY['customer'::text, 'provider'::text, 'admin'::text]))
 );

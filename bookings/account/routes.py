@@ -123,7 +123,7 @@ def me() -> Answer:
 @blueprint.patch("/me")
 @endpoint(body=ProfileChange, answers={200: User}, problems=(NotFound, PreconditionFailed), conditional=True)
 def change_me(body: dict[str, Any]) -> Answer:
-    """Change name, phone, time zone or language."""
+    """Change name, phone, time zone, language, addresses or what one hears of."""
     versions, user_id = http.expected_versions(), g.actor.id
     return http.run(lambda tx: http.versioned(*service.change(tx, user_id=user_id, body=body, versions=versions)))
 

@@ -7,8 +7,17 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from bookings.account.rules import LONGEST_PASSWORD, ROLES, SHORTEST_PASSWORD, is_email
-from bookings.fields import Input, Instant, Text, TimeZone
+from bookings.account.rules import (
+    CAUSES,
+    CHANNELS,
+    COUNTRIES,
+    LONGEST_PASSWORD,
+    MOST_ADDRESSES,
+    ROLES,
+    SHORTEST_PASSWORD,
+    is_email,
+)
+from bookings.fields import Flag, Input, Instant, Text, TimeZone
 
 
 class Pattern(validate.Regexp):
@@ -89,6 +98,33 @@ class RefreshToken(Input):
     refreshToken = fields.String(required=True, validate=validate.Length(1, 200))
 
 
+class Country(fields.String):
+    """A country as ISO 3166-1 alpha-2; loads in upper case."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        code = super()._deserialize(value, attr, data, **kwargs).upper()
+        if code not in COUNTRIES:
+            raise ValidationError("Must be a country of ISO 3166-1 such as DE.")
+        return code
+
+
+class Address(Input):
+    """Where somebody lives, or is billed."""
+
+    label = Text(longest=50, load_default=None, allow_none=True, metadata={"description": "Such as Home."})
+    street = Text(longest=200, shortest=1, required=True)
+    postalCode = Text(longest=20, load_default=None, allow_none=True)
+    city = Text(longest=100, shortest=1, required=True)
+    region = Text(longest=100, load_default=None, allow_none=True)
+    country = Country(required=True, metadata={"description": "ISO 3166-1 alpha-2, such as DE."})
+
+
+#: one channel: whether each cause is told there
+Causes = Input.from_dict({cause: Flag() for cause in CAUSES}, name="Causes")
+#: what a user hears of, and where
+Notifications = Input.from_dict({name: fields.Nested(Causes) for name in CHANNELS.values()}, name="Notifications")
+
+
 class ProfileChange(Input):
     """What people may change about themselves."""
 
@@ -96,6 +132,12 @@ class ProfileChange(Input):
     phone = fields.String(allow_none=True, validate=_PHONE)
     timeZone = TimeZone()
     locale = fields.String(validate=_LOCALE)
+    addresses = fields.List(
+        fields.Nested(Address), validate=validate.Length(max=MOST_ADDRESSES), metadata={"description": "All of them."}
+    )
+    notifications = fields.Nested(
+        Notifications, metadata={"description": "What is named is switched; the rest stays as it is."}
+    )
 
 
 class PasswordChange(Input):
@@ -121,6 +163,10 @@ class User(Schema):
     timeZone = fields.String(required=True)
     locale = fields.String(required=True)
     role = fields.String(required=True, validate=validate.OneOf(ROLES))
+    addresses = fields.List(fields.Nested(Address), required=True)
+    notifications = fields.Nested(Notifications, required=True)
+    disabledAt = Instant(required=True, allow_none=True)
+    erasedAt = Instant(required=True, allow_none=True, metadata={"description": "Nothing personal is left since."})
     version = fields.Integer(required=True, strict=True)
     createdAt = Instant(required=True)
     updatedAt = Instant(required=True)

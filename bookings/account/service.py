@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import orjson
+from psycopg.types.json import Jsonb
 
 from bookings import queries
 from bookings.account import sessions
 from bookings.account.errors import AccountDisabled, InvalidCredentials, OwnRole, PasswordChanged
+from bookings.account.rules import CHANNELS, switched_off
 from bookings.audit import service as audit
 from bookings.auth import SYSTEM, Caller, require_admin
 from bookings.clock import now
@@ -104,6 +107,41 @@ def get(database: Database, *, user_id: UUID) -> tuple[str, int]:
     return row[3], row[2]
 
 
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Somebody we may write to, in their language, zone and within what they want to hear."""
+
+    id: UUID
+    email: str
+    name: str
+    locale: str
+    time_zone: str
+    #: (channel, cause) pairs they switched off
+    muted: frozenset[tuple[str, str]]
+    disabled: bool
+    erased: bool
+
+    def wants(self, channel: str, cause: str) -> bool:
+        """Whether they may be told about a cause on a channel (`account.rules.CHANNELS`, `CAUSES`)."""
+        return not self.disabled and not self.erased and (channel, cause) not in self.muted
+
+
+def preferences_of(tx: Tx, user_ids: Iterable[UUID]) -> dict[UUID, Recipient]:
+    """The recipients behind ids; ids nobody has are left out."""
+    rows = tx.all(_sql.preferences, {"ids": list(user_ids)})
+    return {row["id"]: Recipient(**{**row, "muted": _pairs(row["muted"])}) for row in rows}
+
+
+def mute(tx: Tx, *, user_id: UUID, channel: str, cause: str) -> None:
+    """Switch a cause off on a channel, on the word of a link in a mail. Raises NotFound."""
+    user = _lock(tx, user_id, None)
+    _write(tx, user, {"muted": switched_off(user["muted"], {CHANNELS[channel]: {cause: False}})})
+
+
+def _pairs(muted: list[str]) -> frozenset[tuple[str, str]]:
+    return frozenset((channel, cause) for channel, _, cause in (entry.partition(":") for entry in muted))
+
+
 def find_by_email(tx: Tx, *, email: str) -> dict[str, Any] | None:
     """Id, role, version and disabled_at of the user behind an e-mail address."""
     return tx.one(_sql.find_by_email, {"email": email})
@@ -125,10 +163,20 @@ def promote(tx: Tx, *, user_id: UUID) -> None:
 
 
 def change(tx: Tx, *, user_id: UUID, body: Mapping[str, Any], versions: tuple[int, ...] | None) -> tuple[str, int]:
-    """Change name, phone, timeZone or locale: the new document and version. Raises NotFound, PreconditionFailed."""
-    wished = {"name": "name", "phone": "phone", "timeZone": "time_zone", "locale": "locale"}
-    values = {column: body[name] for name, column in wished.items() if name in body}
-    return _write(tx, _lock(tx, user_id, versions), values)
+    """Change one's own profile: the new document and version. Raises NotFound, PreconditionFailed."""
+    user = _lock(tx, user_id, versions)
+    return _write(tx, user, _wished(user, body))
+
+
+_COLUMNS = {"name": "name", "phone": "phone", "timeZone": "time_zone", "locale": "locale", "addresses": "addresses"}
+
+
+def _wished(user: Row, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that a change of profile asks for."""
+    values = {column: body[name] for name, column in _COLUMNS.items() if name in body}
+    if "notifications" in body:
+        values["muted"] = switched_off(user["muted"], body["notifications"])
+    return values
 
 
 def set_role(tx: Tx, *, caller: Caller, user_id: UUID, role: str, versions: tuple[int, ...] | None) -> tuple[str, int]:
@@ -162,7 +210,8 @@ def _lock(tx: Tx, user_id: UUID, versions: tuple[int, ...] | None) -> Row:
 def _write(tx: Tx, user: Row, values: Mapping[str, Any]) -> tuple[str, int]:
     if all(user[column] == value for column, value in values.items()):
         return user["document"], user["version"]
-    changed = tx.one(_sql.change, {**user, **values, "now": now()})
+    after = {**user, **values}
+    changed = tx.one(_sql.change, {**after, "addresses": Jsonb(after["addresses"]), "now": now()})
     if changed is None:
         raise Conflict("The user changed meanwhile; try again.")
     return changed["document"], changed["version"]

@@ -1,5 +1,10 @@
 -- Accounts: users and what keeps them signed in. Only bookings/account/ uses these.
 
+-- fragment: causes
+-- What we write to people about; bookings/account/rules.py has the same list, and a test compares them.
+unnest('{booking_created, booking_confirmed, booking_declined, booking_cancelled, booking_rescheduled, reminder,
+    payment_received, payment_failed, payment_refunded, review_request, waitlist_offer}'::text[]) AS cause
+
 -- fragment: document
 -- The JSON of a user `u`, as its owner and admins see it. Instants are UTC with Z.
 (SELECT row_to_json(d)::text FROM (SELECT
@@ -10,6 +15,12 @@
     u.time_zone AS "timeZone",
     u.locale,
     u.role,
+    u.addresses,
+    json_build_object(
+        'email', (SELECT json_object_agg(cause, 'email:' || cause <> ALL (u.muted)) FROM {causes}),
+        'inApp', (SELECT json_object_agg(cause, 'in_app:' || cause <> ALL (u.muted)) FROM {causes})) AS notifications,
+    btrim(to_json(u.disabled_at AT TIME ZONE 'UTC')::text, '"') || 'Z' AS "disabledAt",
+    btrim(to_json(u.erased_at AT TIME ZONE 'UTC')::text, '"') || 'Z' AS "erasedAt",
     u.version,
     btrim(to_json(u.created_at AT TIME ZONE 'UTC')::text, '"') || 'Z' AS "createdAt",
     btrim(to_json(u.updated_at AT TIME ZONE 'UTC')::text, '"') || 'Z' AS "updatedAt"
@@ -45,13 +56,15 @@ SELECT u.id, u.role, u.version, u.disabled_at, {document} AS document
 
 -- name: lock
 -- A user about to change.
-SELECT u.id, u.role, u.version, u.name, u.phone, u.time_zone, u.locale, {document} AS document
+SELECT u.id, u.role, u.version, u.email, u.name, u.phone, u.time_zone, u.locale, u.addresses, u.muted, u.disabled_at,
+       u.erased_at, {document} AS document
   FROM users AS u WHERE u.id = %(id)s FOR NO KEY UPDATE
 
 -- name: change
 -- Write the next version of a user. Compare-and-set: no row when it has moved on.
 UPDATE users AS u SET
-    name = %(name)s, phone = %(phone)s, time_zone = %(time_zone)s, locale = %(locale)s, role = %(role)s,
+    email = %(email)s, name = %(name)s, phone = %(phone)s, time_zone = %(time_zone)s, locale = %(locale)s,
+    addresses = %(addresses)s, muted = %(muted)s::text[], role = %(role)s, disabled_at = %(disabled_at)s,
     version = version + 1, updated_at = %(now)s
  WHERE id = %(id)s AND version = %(version)s
 RETURNING u.version, {document} AS document
@@ -108,3 +121,8 @@ UPDATE refresh_families SET revoked_at = %(now)s WHERE user_id = %(user_id)s AND
 -- Housekeeping: families none of whose tokens could be used any more.
 DELETE FROM refresh_families AS f
  WHERE NOT EXISTS (SELECT FROM refresh_tokens WHERE family_id = f.id AND expires_at > %(now)s)
+
+-- name: preferences
+-- Whom a notification is for: language, zone, address and what they switched off.
+SELECT id, email, name, locale, time_zone, muted, disabled_at IS NOT NULL AS disabled, erased_at IS NOT NULL AS erased
+  FROM users WHERE id = ANY (%(ids)s::uuid[])

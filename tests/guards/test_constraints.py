@@ -33,7 +33,9 @@ UNREACHABLE = {
     "resources_name_present": "the schema bounds it",
     "resources_owner_known": "the service reads the owner first",
     "resources_provider_is_user": "the service takes the owner's id",
+    "users_addresses_few": "the schema bounds them",
     "users_email_lower_case": "the schema lowers it and bounds it",
+    "users_erased_is_disabled": "one statement sets both",
     "users_name_present": "the schema bounds it",
     "users_role_known": "the schema knows the roles",
 }
