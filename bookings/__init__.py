@@ -50,6 +50,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
     from bookings.realtime import routes as realtime
     from bookings.realtime.handshake import handshake
     from bookings.resource.routes import blueprint as resource
+    from bookings.review import routes as review
 
     return [
         (platform, public),
@@ -59,6 +60,8 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
         (audit, signed_in),
         (resource, signed_in),
         (booking, signed_in),
+        (review.public, public),
+        (review.blueprint, signed_in),
         (realtime.tickets, signed_in),
         (realtime.blueprint, handshake),
     ]

@@ -90,6 +90,8 @@ class Settings:
     stripe_secret_key: str = ""
     stripe_webhook_secret: str = ""
     stripe_api_base: str = "https://api.stripe.com"
+    review_window: timedelta = timedelta(days=30)
+    review_edit_window: timedelta = timedelta(days=7)
     allowed_origins: tuple[str, ...] = ()
     enable_metrics: bool = False
     log_level: str = "INFO"

@@ -1,4 +1,4 @@
--- The schema after migration 0012, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0013, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -78,6 +78,25 @@ BEGIN
         RAISE EXCEPTION 'resource % has more than % units claimed at some time', NEW.id, NEW.capacity
             USING ERRCODE = 'check_violation', CONSTRAINT = 'resources_capacity_covers_claims';
     END IF;
+    RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION reviews_keep_totals()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    INSERT INTO review_totals AS total (subject_id, stars, reviews)
+    SELECT subject, stars, sum(change) FROM (
+        SELECT unnest(ARRAY[OLD.service_id, OLD.provider_id, OLD.workspace_id]) AS subject, OLD.rating AS stars, -1 AS change
+         WHERE TG_OP = 'UPDATE' AND OLD.shown
+        UNION ALL
+        SELECT unnest(ARRAY[NEW.service_id, NEW.provider_id, NEW.workspace_id]), NEW.rating, 1 WHERE NEW.shown
+    ) AS changes
+     WHERE subject IS NOT NULL
+     GROUP BY subject, stars HAVING sum(change) <> 0
+     ORDER BY subject, stars
+    ON CONFLICT ON CONSTRAINT review_totals_pkey DO UPDATE SET reviews = total.reviews + excluded.reviews;
     RETURN NULL;
 END $function$;
 
@@ -296,6 +315,54 @@ CREATE INDEX resources_by_kind ON resources USING btree (kind, name, id);
 CREATE INDEX resources_by_owner ON resources USING btree (owner_id);
 CREATE CONSTRAINT TRIGGER resources_capacity_covers_claims AFTER UPDATE OF capacity ON resources NOT DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW WHEN (new.capacity < old.capacity AND new.capacity > 1) EXECUTE FUNCTION resources_check_capacity();
 
+CREATE TABLE review_totals (
+    subject_id uuid NOT NULL,
+    stars smallint NOT NULL,
+    reviews integer NOT NULL,
+    CONSTRAINT review_totals_pkey PRIMARY KEY (subject_id, stars)
+);
+
+CREATE TABLE reviews (
+    id uuid NOT NULL,
+    booking_id uuid NOT NULL,
+    author_id uuid NOT NULL,
+    service_id uuid,
+    provider_id uuid,
+    workspace_id uuid,
+    resource_ids uuid[] NOT NULL,
+    rating smallint,
+    text text,
+    edited_at timestamp with time zone,
+    reply text,
+    replied_by uuid,
+    replied_at timestamp with time zone,
+    hidden_at timestamp with time zone,
+    hidden_reason text,
+    withdrawn_at timestamp with time zone,
+    deleted_at timestamp with time zone,
+    shown boolean GENERATED ALWAYS AS (hidden_at IS NULL AND withdrawn_at IS NULL AND deleted_at IS NULL) STORED NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT reviews_pkey PRIMARY KEY (id),
+    CONSTRAINT reviews_deleted_says_nothing CHECK (
+CASE
+    WHEN deleted_at IS NULL THEN rating IS NOT NULL
+    ELSE rating IS NULL AND text IS NULL AND reply IS NULL
+END),
+    CONSTRAINT reviews_hidden_for_a_reason CHECK ((hidden_at IS NULL) = (hidden_reason IS NULL)),
+    CONSTRAINT reviews_once_per_booking UNIQUE (booking_id),
+    CONSTRAINT reviews_rating_bounded CHECK (rating >= 1 AND rating <= 5),
+    CONSTRAINT reviews_reply_signed CHECK (reply IS NULL OR replied_by IS NOT NULL AND replied_at IS NOT NULL)
+);
+CREATE INDEX reviews_by_age ON reviews USING btree (created_at, id);
+CREATE INDEX reviews_by_author ON reviews USING btree (author_id, created_at, id);
+CREATE INDEX reviews_by_provider ON reviews USING btree (provider_id, created_at, id) WHERE shown;
+CREATE INDEX reviews_by_resource ON reviews USING gin (resource_ids);
+CREATE INDEX reviews_by_service ON reviews USING btree (service_id, created_at, id) WHERE shown;
+CREATE TRIGGER reviews_never_deleted BEFORE DELETE ON reviews FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER reviews_totals AFTER INSERT OR UPDATE ON reviews FOR EACH ROW EXECUTE FUNCTION reviews_keep_totals();
+
 CREATE TABLE test_gateway_charges (
     ref text NOT NULL,
     amount bigint NOT NULL,
@@ -352,3 +419,5 @@ ALTER TABLE notifications ADD CONSTRAINT notifications_reminder_known FOREIGN KE
 ALTER TABLE refresh_families ADD CONSTRAINT refresh_families_user_known FOREIGN KEY (user_id) REFERENCES users(id);
 ALTER TABLE refresh_tokens ADD CONSTRAINT refresh_tokens_family_known FOREIGN KEY (family_id) REFERENCES refresh_families(id) ON DELETE CASCADE;
 ALTER TABLE resources ADD CONSTRAINT resources_owner_known FOREIGN KEY (owner_id) REFERENCES users(id);
+ALTER TABLE reviews ADD CONSTRAINT reviews_author_known FOREIGN KEY (author_id) REFERENCES users(id);
+ALTER TABLE reviews ADD CONSTRAINT reviews_booking_known FOREIGN KEY (booking_id) REFERENCES bookings(id);

@@ -64,7 +64,25 @@ class Cast:
         """The row's path with an object of its own in it."""
         path = row.path.replace("{resourceId}", str(self.provider.id)).replace("{code}", "slot-taken")
         path = path.replace("{name}", "start.js").replace("{userId}", str(self.world.user().id))
+        path = path.replace("{providerId}", str(self.provider.id))
+        path = path.replace("{reviewId}", self.review()) if "{reviewId}" in path else path
         return path.replace("{bookingId}", self.booking(row.given)) if "{bookingId}" in path else path
+
+    def completed(self) -> str:
+        """The id of a new booking that took place."""
+        id = self.booking("begun")
+        made = self.client.call("POST", f"/bookings/{id}/complete", {}, token=self.token("provider"))
+        assert made.status_code == 200, made.text
+        return id
+
+    def review(self) -> str:
+        """The id of a new review by the customer."""
+        made = self.client.call(
+            "POST", "/reviews", {"bookingId": self.completed(), "rating": 4}, token=self.token("customer")
+        )
+        assert made.status_code == 201, made.text
+        id: str = made.get_json()["id"]
+        return id
 
     def body(self, name: str, role: str) -> Json | None:
         """The body of a row."""
@@ -80,6 +98,10 @@ class Cast:
             "booking for the customer": self.wish,
             "title": lambda: {"title": f"Changed by {role}"},
             "status": lambda: {"status": "confirmed"},
+            "review": lambda: {"bookingId": self.completed(), "rating": 5, "text": "Good."},
+            "rating": lambda: {"rating": 3},
+            "reply": lambda: {"text": f"Thanks, says {role}."},
+            "reason": lambda: {"reason": "Names somebody."},
             "nothing": dict,
         }
         return makers[name]() if name else None

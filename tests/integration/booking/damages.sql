@@ -170,3 +170,25 @@ INSERT INTO audit_entries (at, actor_id, actor_role, action, subject_type, subje
 -- name: audit_entry_with_a_secret
 -- A token that found its way into the trail.
 UPDATE audit_entries SET after = json_build_object('note', 'bkr_0123456789abcdef0123')
+
+-- name: review_of_what_did_not_take_place
+-- A review of what did not take place.
+INSERT INTO reviews (id, booking_id, author_id, provider_id, workspace_id, resource_ids, deleted_at, created_at, updated_at)
+  SELECT gen_random_uuid(), id, user_id, provider_id, workspace_id, resource_ids, now(), now(), now()
+    FROM bookings WHERE id = {other}
+
+-- name: review_by_somebody_else
+-- A review by somebody else.
+INSERT INTO reviews (id, booking_id, author_id, provider_id, workspace_id, resource_ids, deleted_at, created_at, updated_at)
+  SELECT gen_random_uuid(), id, (SELECT id FROM users WHERE id <> user_id LIMIT 1), provider_id, workspace_id, resource_ids, now(), now(), now()
+    FROM bookings WHERE id = {other}
+
+-- name: booking_reviewed_twice
+-- A booking reviewed twice.
+INSERT INTO reviews (id, booking_id, author_id, provider_id, workspace_id, resource_ids, deleted_at, created_at, updated_at)
+  SELECT gen_random_uuid(), id, user_id, provider_id, workspace_id, resource_ids, now(), now(), now()
+    FROM bookings, generate_series(1, 2) WHERE id = {other}
+
+-- name: star_that_nobody_gave
+-- A star that nobody gave.
+INSERT INTO review_totals (subject_id, stars, reviews) VALUES (gen_random_uuid(), 5, 1)

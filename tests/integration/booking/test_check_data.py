@@ -22,6 +22,7 @@ SET session_replication_role = replica;
 ALTER TABLE allocations DROP CONSTRAINT allocations_no_overlap;
 ALTER TABLE allocations DROP CONSTRAINT allocations_exclusive_single;
 ALTER TABLE booking_history DROP CONSTRAINT booking_history_pkey;
+ALTER TABLE reviews DROP CONSTRAINT reviews_once_per_booking;
 """
 #: which checks must see which damage of damages.sql
 SEEN_BY = {
@@ -64,6 +65,10 @@ SEEN_BY = {
     "reminder_said_to_be_sent": {"notification.sent_without_event", "notification.sent_without_notification"},
     "notification_lost": {"notification.sent_without_notification"},
     "reminder_announced_twice": {"notification.sent_without_event"},
+    "review_of_what_did_not_take_place": {"review.of_what_did_not_take_place"},
+    "review_by_somebody_else": {"review.by_somebody_else", "review.of_what_did_not_take_place"},
+    "booking_reviewed_twice": {"review.reviewed_twice", "review.of_what_did_not_take_place"},
+    "star_that_nobody_gave": {"review.totals_wrong"},
     "audit_entry_lost": {"audit.staff_change_without_entry"},
     "audit_entry_made_up": {"audit.entry_of_nothing"},
     "audit_entry_with_a_secret": {"audit.secret_kept"},
