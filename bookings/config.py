@@ -75,6 +75,10 @@ class Settings:
     max_booking_length: timedelta = timedelta(days=90)
     max_booking_ahead: timedelta = timedelta(days=1830)
     check_in_opens: timedelta = timedelta(hours=1)
+    job_lease: timedelta = timedelta(seconds=30)
+    job_retry_base: timedelta = timedelta(seconds=5)
+    job_retry_limit: timedelta = timedelta(hours=1)
+    job_retention: timedelta = timedelta(days=7)
     idempotency_ttl: timedelta = timedelta(hours=48)
     smtp_host: str = ""
     smtp_port: int = 587
@@ -137,6 +141,8 @@ class Settings:
             )
         if not self.redis_url:
             raise ConfigurationError("REDIS_URL is not set; set it to redis://host:6379/0.")
+        if self.job_lease < timedelta(seconds=1):
+            raise ConfigurationError("JOB_LEASE is too short to be renewed in time; set it to 1s or more.")
         self._check_business()
         self._check_mail()
         self._check_payment()

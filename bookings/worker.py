@@ -1,37 +1,79 @@
-"""The worker process: a Huey consumer, and beside it the planner that feeds it reminders."""
+"""The worker process: a Huey consumer, and beside it what feeds it reminders and jobs, and the consumers of events."""
 
 from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
+from huey import Huey
 from huey.consumer import Consumer
 
 from bookings import housekeeping
 from bookings.account import jobs as account_jobs
 from bookings.config import Settings
 from bookings.db import Database
+from bookings.event.consumer import Consumers
 from bookings.event.nudge import Nudge
+from bookings.job.crew import Crew
+from bookings.job.runner import Runner
+from bookings.job.service import Registry
 from bookings.jobs import make_huey
 from bookings.notification import jobs as notification_jobs
 from bookings.notification.planner import Planner
 
 _TASKS_AT_ONCE = 4
+#: threads of this process that may hold a connection beside those for tasks and consumers
+_OTHERS = 6
+
+
+Register = Callable[[Registry, Consumers, Database, Settings], None]
+
+
+class _Consumer(Consumer):  # type: ignore[misc]
+    """Huey's consumer, which tells when it has been asked to stop and waits for its tasks."""
+
+    def __init__(self, huey: Huey, stopping: Callable[[], None]) -> None:
+        super().__init__(huey, workers=_TASKS_AT_ONCE, graceful_signal="TERM", shutdown_timeout=20)
+        self._stopping = stopping
+
+    def stop(self, graceful: bool = False) -> Any:
+        self._stopping()
+        return super().stop(graceful)
+
+
+def register(registry: Registry, consumers: Consumers, database: Database, settings: Settings) -> None:
+    """Every domain's kinds of jobs, and what it wants to hear of the others."""
+    # e.g. payment_jobs.register(registry, database, settings); consumers.add(payment_jobs.consumer(settings))
 
 
 def run(settings: Settings) -> int:
     """Work until SIGTERM, which lets running tasks finish. Several may run side by side."""
+    return work(settings, register)
+
+
+def work(settings: Settings, register: Register) -> int:
+    """The same with other jobs and consumers than the service's own."""
     # Huey turns due times into scores through the local zone: anything but UTC would shift them when clocks change.
     os.environ["TZ"] = "UTC"
     time.tzset()
-    database = Database(settings, name="bookings-worker")
-    nudge = Nudge(settings)
+    nudge, registry = Nudge(settings), Registry()
+    consumers = Consumers(settings, nudge.ring)
+    database = Database(replace(settings, db_pool_size=settings.db_pool_size + _OTHERS), name="bookings-worker")
+    register(registry, consumers, database, settings)
     huey = make_huey(settings)
     housekeeping.register(huey, database, settings)
     account_jobs.register(huey, database)
     planner = Planner(database, notification_jobs.register(huey, database, nudge.ring), nudge.ring)
+    crew = Crew(database, huey, Runner(database, registry, settings, nudge.ring))
     planner.start()
-    Consumer(huey, workers=_TASKS_AT_ONCE, graceful_signal="TERM", shutdown_timeout=20).run()
+    crew.start()
+    consumers.start(database)
+    _Consumer(huey, crew.begin_to_stop).run()
     planner.stop()
+    consumers.stop()
+    crew.stop()
     database.close()
     return 0

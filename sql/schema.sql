@@ -1,4 +1,4 @@
--- The schema after migration 0013, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0014, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -201,6 +201,20 @@ CREATE INDEX bookings_by_start ON bookings USING btree (start_at, id);
 CREATE INDEX bookings_by_user ON bookings USING btree (user_id, start_at, id);
 CREATE TRIGGER bookings_change BEFORE UPDATE ON bookings FOR EACH ROW EXECUTE FUNCTION bookings_check_change();
 
+CREATE TABLE event_consumers (
+    name text NOT NULL,
+    "position" bigint NOT NULL,
+    failing bigint,
+    failures integer DEFAULT 0 NOT NULL,
+    last_error text,
+    retry_at timestamp with time zone,
+    moved_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT event_consumers_pkey PRIMARY KEY (name),
+    CONSTRAINT event_consumers_fails_ahead CHECK (failing > "position"),
+    CONSTRAINT event_consumers_failure_complete CHECK (failures = 0 AND failing IS NULL AND retry_at IS NULL AND last_error IS NULL OR failures > 0 AND failing IS NOT NULL AND retry_at IS NOT NULL AND last_error IS NOT NULL)
+);
+ALTER TABLE event_consumers SET (fillfactor=50);
+
 CREATE TABLE events (
     "position" bigint NOT NULL,
     type text NOT NULL,
@@ -228,6 +242,53 @@ CREATE TABLE idempotency_keys (
     CONSTRAINT idempotency_keys_length CHECK (length(key) >= 1 AND length(key) <= 255)
 );
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys USING btree (created_at);
+
+CREATE TABLE job_workers (
+    id uuid NOT NULL,
+    host text NOT NULL,
+    pid integer NOT NULL,
+    kinds text[] NOT NULL,
+    running integer DEFAULT 0 NOT NULL,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT job_workers_pkey PRIMARY KEY (id)
+);
+ALTER TABLE job_workers SET (fillfactor=50);
+
+CREATE TABLE jobs (
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    key text,
+    payload json NOT NULL,
+    state text DEFAULT 'waiting'::text NOT NULL,
+    run_at timestamp with time zone DEFAULT now() NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    max_attempts integer NOT NULL,
+    run integer DEFAULT 0 NOT NULL,
+    queued_until timestamp with time zone,
+    leased_until timestamp with time zone,
+    worker_id uuid,
+    progress smallint DEFAULT 0 NOT NULL,
+    last_error text,
+    told_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    CONSTRAINT jobs_pkey PRIMARY KEY (id),
+    CONSTRAINT jobs_attempts_bounded CHECK (attempts >= 0 AND attempts <= max_attempts),
+    CONSTRAINT jobs_finished_known CHECK ((finished_at IS NOT NULL) = (state = ANY (ARRAY['done'::text, 'dead'::text, 'discarded'::text]))),
+    CONSTRAINT jobs_leased_while_running CHECK (state <> 'running'::text OR leased_until IS NOT NULL),
+    CONSTRAINT jobs_progress_percent CHECK (progress >= 0 AND progress <= 100),
+    CONSTRAINT jobs_state_known CHECK (state = ANY (ARRAY['waiting'::text, 'running'::text, 'failed'::text, 'done'::text, 'dead'::text, 'discarded'::text]))
+);
+ALTER TABLE jobs SET (fillfactor=80, autovacuum_vacuum_scale_factor=0.05);
+CREATE INDEX jobs_by_kind ON jobs USING btree (kind, id);
+CREATE INDEX jobs_due ON jobs USING btree (run_at) WHERE state = ANY (ARRAY['waiting'::text, 'failed'::text]);
+CREATE INDEX jobs_finished ON jobs USING btree (finished_at, kind) WHERE state = ANY (ARRAY['done'::text, 'discarded'::text]);
+CREATE INDEX jobs_leases ON jobs USING btree (leased_until) WHERE state = 'running'::text;
+CREATE INDEX jobs_not_done ON jobs USING btree (state, kind, id) WHERE state <> ALL (ARRAY['done'::text, 'discarded'::text]);
+CREATE UNIQUE INDEX jobs_one_open ON jobs USING btree (kind, key) WHERE state = ANY (ARRAY['waiting'::text, 'failed'::text, 'running'::text]);
+CREATE INDEX jobs_untold ON jobs USING btree (leased_until) WHERE state = 'dead'::text AND told_at IS NULL;
 
 CREATE TABLE notifications (
     id uuid DEFAULT gen_random_uuid() NOT NULL,

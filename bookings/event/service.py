@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from bookings import queries
-from bookings.db import Database
+from bookings.db import Database, Tx
 
 _sql = queries.load("event")
 _COUNTED = 10_000
@@ -21,6 +22,22 @@ class Event:
     type: str
     topics: tuple[str, ...]
     frame: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a consumer has come: its position, how many events are behind it (of any type), and for how many seconds
+    the oldest of them has been published. `failing` is the event it cannot get past, after so many `failures`."""
+
+    name: str
+    position: int
+    behind: int
+    lag: float
+    failing: int | None
+    failures: int
+    last_error: str | None
+    retry_at: datetime | None
+    moved_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +92,15 @@ def lag(database: Database) -> Lag:
     row = database.row(_sql.lag, {"bound": _COUNTED})
     assert row is not None
     return Lag(row[0] or 0.0, row[1])
+
+
+def consumers(database: Database) -> list[Standing]:
+    """Where all consumers stand, by name. Raises DatabaseUnavailable."""
+    return [Standing(**row) for row in database.run(lambda tx: tx.all(_sql.consumers))]
+
+
+def skip(tx: Tx, *, consumer: str, position: int) -> str | None:
+    """Leave out the event that a consumer cannot get past: the error it failed with; None when it fails at no such
+    event, and nothing was changed. Waits for an attempt that is under way."""
+    row = tx.one(_sql.skip, {"name": consumer, "position": position})
+    return None if row is None else str(row["last_error"])

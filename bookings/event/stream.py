@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from redis import Redis
+from redis import Redis, ResponseError
 
 from bookings.event.service import Event
 
@@ -67,6 +67,15 @@ def read(redis: Redis, after: int, *, count: int, block: float) -> list[Event]:
     """The entries behind a position, waiting up to `block` seconds for the first. Raises RedisError."""
     answer = cast(Any, redis.xread({KEY: _id(after)}, count=count, block=int(block * 1000)))
     return [_event(id, fields) for _, entries in answer or () for id, fields in entries]
+
+
+def end(redis: Redis) -> int:
+    """The position it ends with; 0 when there is no stream. For those who only look. Raises RedisError."""
+    try:
+        info = cast(Any, redis.xinfo_stream(KEY))
+    except ResponseError:  # nothing was published yet, or FLUSHALL was here
+        return 0
+    return _position(info["last-generated-id"])
 
 
 def _event(id: str, fields: dict[str, str]) -> Event:

@@ -15,7 +15,7 @@ from flask import Flask
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from redis import Redis, RedisError, ResponseError
+from redis import Redis, RedisError
 
 from bookings import queries
 from bookings.config import Settings
@@ -112,7 +112,7 @@ class Lookups(Collector):
         return row
 
     def _from_redis(self) -> Iterator[Metric]:
-        yield _gauge("bookings_stream_position", "The position the Redis stream ends with", _stream_end(self._redis))
+        yield _gauge("bookings_stream_position", "The position the Redis stream ends with", stream.end(self._redis))
         jobs = GaugeMetricFamily("bookings_jobs", "Background tasks by state", labels=["state"])
         jobs.add_metric(["pending"], self._redis.llen(self._queue))
         jobs.add_metric(["scheduled"], self._redis.zcard(self._schedule))
@@ -138,14 +138,6 @@ def _attempt(read: Callable[[], Iterator[Metric]]) -> tuple[list[Metric], Except
         log.warning("a scrape found a source silent", extra={"source": read.__name__, "error": str(error)})
         return found, error
     return found, None
-
-
-def _stream_end(redis: Redis) -> int:
-    try:
-        info = redis.xinfo_stream(stream.KEY)
-    except ResponseError:  # there is no stream: nothing was published yet, or FLUSHALL was here
-        return 0
-    return int(info["last-generated-id"].partition("-")[0])
 
 
 def _gauge(name: str, help: str, value: float) -> Metric:

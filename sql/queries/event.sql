@@ -59,3 +59,49 @@ SELECT newest.position AS newest, missed.* FROM (SELECT coalesce(max(position), 
      WHERE events.position > %(after)s AND (%(topics)s::text[] IS NULL OR topics && %(topics)s::text[])
      ORDER BY events.position LIMIT %(limit)s) AS missed ON true
  ORDER BY missed.position
+
+-- name: add_consumer
+-- A consumer that is seen for the first time begins after the last event there is, or with the first one kept.
+INSERT INTO event_consumers (name, position)
+VALUES (%(name)s, CASE WHEN %(from_beginning)s THEN 0 ELSE (SELECT coalesce(max(position), 0) FROM events) END)
+ON CONFLICT (name) DO NOTHING
+
+-- name: lock_cursor
+-- Where a consumer stands, for the one process that holds this row; nothing while another does or it has to wait.
+SELECT position, failures, (SELECT coalesce(max(position), 0) FROM events) AS newest
+  FROM event_consumers WHERE name = %(name)s AND (retry_at IS NULL OR retry_at <= now())
+   FOR NO KEY UPDATE SKIP LOCKED
+
+-- name: next_for
+-- The next events of some types. Bounded by position, so that rare types do not scan everything at once.
+SELECT position, type, booking_id, data, actor_id, request_id, occurred_at
+  FROM events WHERE position > %(after)s AND position <= %(up_to)s AND type = ANY (%(types)s)
+ ORDER BY position LIMIT %(limit)s
+
+-- name: move_cursor
+-- Everything up to here is handled.
+UPDATE event_consumers
+   SET position = %(position)s, failing = NULL, failures = 0, last_error = NULL, retry_at = NULL, moved_at = now()
+ WHERE name = %(name)s
+
+-- name: count_failure
+-- The consumer cannot get past this event; it tries again after the delay. Nothing when somebody else got past it.
+UPDATE event_consumers
+   SET failing = %(position)s, failures = failures + 1, last_error = %(error)s, retry_at = now() + %(delay)s::interval
+ WHERE name = %(name)s AND position < %(position)s
+
+-- name: skip
+-- An operator's decision: leave out the very event that a consumer cannot get past.
+UPDATE event_consumers AS c
+   SET position = %(position)s, failing = NULL, failures = 0, last_error = NULL, retry_at = NULL, moved_at = now()
+  FROM (SELECT name, last_error FROM event_consumers WHERE name = %(name)s AND failing = %(position)s FOR UPDATE) AS old
+ WHERE c.name = old.name
+RETURNING old.last_error
+
+-- name: consumers
+-- How far each consumer has come.
+SELECT name, position, (SELECT coalesce(max(position), 0) FROM events) - position AS behind, failing, failures,
+       last_error, retry_at, moved_at,
+       greatest(extract(epoch FROM now() - (SELECT e.placed_at FROM events AS e WHERE e.position > c.position
+                                             ORDER BY e.position LIMIT 1)), 0)::float8 AS lag
+  FROM event_consumers AS c ORDER BY name

@@ -14,7 +14,7 @@ from tests.guards.source import imports, modules, own_modules
 
 #: lowest first; the files at the top of the package, and migrations, are the ground all of them stand on
 FLOORS = (
-    ("audit",),
+    ("audit", "job"),
     ("event", "account", "resource"),
     ("catalogue",),
     ("availability",),
@@ -30,6 +30,7 @@ ASSEMBLY = {"bookings", "bookings.__main__", "bookings.worker", "bookings.housek
 PUBLIC = {"service", "schemas", "errors", "rules"}
 #: and what else is offered on purpose
 OFFERED = {
+    "bookings.event.consumer",  # what domains register to follow events
     "bookings.event.nudge",  # wakes the relay after a commit
     "bookings.booking.listing",  # lists of bookings, over sockets too
     "bookings.event.stream",  # the reading end of the published order

@@ -192,3 +192,25 @@ INSERT INTO reviews (id, booking_id, author_id, provider_id, workspace_id, resou
 -- name: star_that_nobody_gave
 -- A star that nobody gave.
 INSERT INTO review_totals (subject_id, stars, reviews) VALUES (gen_random_uuid(), 5, 1)
+-- name: two_open_jobs_of_a_key
+-- Two open jobs of a key.
+INSERT INTO jobs (id, kind, key, payload, max_attempts)
+  SELECT gen_random_uuid(), 'mail', 'k', '{}', 8 FROM generate_series(1, 2)
+
+-- name: job_that_failed_without_a_word
+-- A job that failed without a word.
+INSERT INTO jobs (id, kind, payload, state, attempts, run, started_at, max_attempts)
+  SELECT gen_random_uuid(), 'mail', '{}', 'failed', 1, 1, now(), 8
+
+-- name: job_that_goes_on_after_its_last_attempt
+-- A job that goes on after its last attempt.
+INSERT INTO jobs (id, kind, payload, state, attempts, run, started_at, max_attempts, last_error)
+  SELECT gen_random_uuid(), 'mail', '{}', 'failed', 8, 9, now(), 8, 'broken'
+
+-- name: death_told_of_a_living_job
+-- A death told of a living job.
+INSERT INTO jobs (id, kind, payload, max_attempts, told_at) VALUES (gen_random_uuid(), 'mail', '{}', 8, now())
+
+-- name: consumer_that_read_the_future
+-- A consumer that read the future.
+INSERT INTO event_consumers (name, position) SELECT 'mail', max(position) + 1 FROM events

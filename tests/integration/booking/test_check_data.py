@@ -23,6 +23,7 @@ ALTER TABLE allocations DROP CONSTRAINT allocations_no_overlap;
 ALTER TABLE allocations DROP CONSTRAINT allocations_exclusive_single;
 ALTER TABLE booking_history DROP CONSTRAINT booking_history_pkey;
 ALTER TABLE reviews DROP CONSTRAINT reviews_once_per_booking;
+DROP INDEX jobs_one_open;
 """
 #: which checks must see which damage of damages.sql
 SEEN_BY = {
@@ -75,6 +76,11 @@ SEEN_BY = {
     "answer_that_points_nowhere": {"idempotency.answer_of_nothing"},
     "answer_with_another_bookings_body": {"idempotency.answer_of_nothing"},
     "one_booking_under_two_keys": {"idempotency.made_under_two_keys"},
+    "two_open_jobs_of_a_key": {"job.two_open_of_a_key"},
+    "job_that_failed_without_a_word": {"job.state_without_its_story"},
+    "job_that_goes_on_after_its_last_attempt": {"job.failed_for_the_last_time"},
+    "death_told_of_a_living_job": {"job.told_of_what_lives"},
+    "consumer_that_read_the_future": {"job.consumer_ahead_of_events"},
 }
 DAMAGES = queries.load("damages", Path(__file__).parent)
 
