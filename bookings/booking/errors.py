@@ -16,7 +16,7 @@ class SlotTaken(Conflict):
     constraints = (
         "allocations_no_overlap",
         "allocations_within_capacity",
-        "allocations_booking_known",
+        "allocations_claimed_together",
         # by the booking itself, when its statement ran twice: `refusals.explain` then finds it done
         "allocations_once_per_booking",
     )
@@ -26,7 +26,7 @@ class ResourceChanged(Conflict):
     """The resource changed while it was being booked; try again."""
 
     code = "resource-changed"
-    constraints = ("allocations_resource_known", "allocations_exclusive_single")
+    constraints = ("allocations_resource_known",)
 
 
 class TransitionRefused(Conflict):

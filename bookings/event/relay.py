@@ -58,7 +58,8 @@ class Relay:
     """One relay; `turn` after `turn` it does what there is to do."""
 
     def __init__(self, settings: Settings) -> None:
-        self._database = Database(replace(settings, db_pool_size=1), name="bookings relay")
+        # Without prepared statements: a plan made while the outbox and events are small reads all of them later.
+        self._database = Database(replace(settings, db_pool_size=1, db_prepare=False), name="bookings relay")
         self._leadership = Leadership(settings)
         self._redis = connect(settings)
         self._stream = Stream(self._redis, settings.stream_length)

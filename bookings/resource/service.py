@@ -34,7 +34,7 @@ _COLUMNS = {
     "active": "active",
 }
 #: how claims refuse a smaller capacity; for other commands these names mean other things
-_CLAIMS = ("allocations_no_overlap", "allocations_within_capacity", "allocations_exclusive_single")
+_CLAIMS = ("allocations_no_overlap", "allocations_within_capacity")
 
 
 def create(tx: Tx, *, caller: Caller, body: Mapping[str, Any]) -> tuple[str, int, UUID]:

@@ -5,7 +5,7 @@
 -- No two live claims of a resource that one can have alone overlap. Walks each calendar in order of starts: whoever
 -- begins before everything earlier has ended overlaps something.
 SELECT resource_id, booking_id, during
-  FROM (SELECT a.*, max(upper(during)) OVER (PARTITION BY resource_id ORDER BY lower(during), a.id
+  FROM (SELECT a.*, max(upper(during)) OVER (PARTITION BY resource_id ORDER BY lower(during), upper(during)
                     ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS busy_until
           FROM allocations AS a JOIN resources AS r ON r.id = a.resource_id
          WHERE r.capacity = 1 AND released_at IS NULL) AS calendar
@@ -25,9 +25,18 @@ SELECT resource_id, at, claimed, capacity
 
 -- name: exclusive_flag_wrong
 -- A claim is judged by the exclusion constraint exactly when its resource has one unit.
-SELECT a.id, a.resource_id, a.exclusive, r.capacity
+SELECT a.booking_id, a.resource_id, a.exclusive, r.capacity
   FROM allocations AS a JOIN resources AS r ON r.id = a.resource_id
  WHERE a.exclusive <> (r.capacity = 1)
+
+-- name: claim_of_nothing
+-- A claim is of something: of at least one unit for some time, and of a booking that exists when it says so; a claim of
+-- a resource that one can have alone is of one unit.
+SELECT a.resource_id, a.booking_id, a.kind, a.during, a.units
+  FROM allocations AS a
+ WHERE isempty(a.during) OR a.units < 1 OR (a.kind = 'booking') <> (a.booking_id IS NOT NULL)
+    OR (a.booking_id IS NOT NULL AND NOT EXISTS (SELECT FROM bookings WHERE id = a.booking_id))
+    OR (a.exclusive AND a.units <> 1 AND a.released_at IS NULL)
 
 -- name: booking_without_claim
 -- A booking that was not called off holds every resource that it names.
@@ -71,6 +80,10 @@ SELECT b.id, b.price_amount, b.currency, b.payment_required, b.payment_status
     OR (b.payment_status IS NOT NULL AND (b.price_amount IS NULL OR b.payment_status NOT IN
         ('unpaid', 'requires_action', 'authorized', 'paid', 'partially_refunded', 'refunded', 'failed', 'expired')))
     OR b.party_size < 1 OR b.buffer_before_minutes < 0 OR b.buffer_after_minutes < 0
+
+-- name: no_time
+-- A booking ends after it starts.
+SELECT b.id, b.start_at, b.end_at FROM bookings AS b WHERE b.end_at <= b.start_at
 
 -- name: history_incomplete
 -- History holds the versions 1 to the present one, each once.

@@ -39,8 +39,8 @@
 -- One statement, one round trip: claim, book, write history, reminders, event, replayable answer, and an audit entry when
 -- somebody books for somebody else; or none of it.
 -- The constraint decides races: ON CONFLICT DO NOTHING because plain inserts deadlock each other under an exclusion
--- constraint. Claims are taken in the order of ids for the same reason. When only some could be claimed, no booking is
--- written and the foreign key of the others undoes the statement.
+-- constraint. Claims are taken in the order of ids for the same reason. When only some could be claimed,
+-- `claimed_together` undoes the statement.
 WITH asked AS (
     SELECT id, kind, exclusive, auto_confirm FROM resources
      WHERE id = ANY (%(resource_ids)s::uuid[]) AND active AND capacity >= %(units)s::integer
@@ -68,7 +68,7 @@ WITH asked AS (
            CASE WHEN (SELECT bool_and(auto_confirm) FROM asked) THEN 'confirmed' ELSE 'pending' END,
            %(title)s::text, %(description)s::text, %(location)s::text, %(notes)s::text, %(actor_id)s,
            %(now)s::timestamptz, %(now)s
-     WHERE (SELECT count(*) FROM claimed) = cardinality(%(resource_ids)s)
+     WHERE claimed_together((SELECT count(*) FROM claimed), cardinality(%(resource_ids)s))
     RETURNING *
 ), answer AS (
     SELECT b.version, b.status, {document} AS document FROM booked AS b

@@ -12,11 +12,7 @@ from tests.guards.app import SETTINGS
 
 #: constraints that no request can violate, and what stands before them
 UNREACHABLE = {
-    "allocations_booking_named": "the create statement writes both together",
-    "allocations_range_not_empty": "the schema wants endAt after startAt",
-    "bookings_end_after_start": "the rules refuse it first, naming the field",
     "bookings_starts_open": "the create statement knows two statuses",
-    "bookings_status_known": "the transition trigger knows no other",
     "bookings_version_rises": "every update adds one to the version it compared",
     "event_consumers_failure_complete": "each statement writes all of it or none",
     "event_consumers_fails_ahead": "only an event ahead of the cursor is read",

@@ -23,11 +23,12 @@ VALUES (%s, %s, tstzrange(%s, %s), %s, 'time_off')
 """
 MOVE = """
 UPDATE allocations SET during = tstzrange(%s, %s)
- WHERE id = (SELECT min(id) FROM allocations WHERE resource_id = %s AND released_at IS NULL)
+ WHERE ctid = (SELECT ctid FROM allocations WHERE resource_id = %s AND released_at IS NULL ORDER BY during LIMIT 1)
 """
 RELEASE = """
 UPDATE allocations SET released_at = now()
- WHERE id = (SELECT id FROM allocations WHERE resource_id = %s AND released_at IS NULL LIMIT 1 FOR UPDATE SKIP LOCKED)
+ WHERE ctid = (
+    SELECT ctid FROM allocations WHERE resource_id = %s AND released_at IS NULL LIMIT 1 FOR UPDATE SKIP LOCKED)
 """
 WRITERS, TRIES = 8, 60
 

@@ -28,6 +28,20 @@ UPDATE allocations SET units = 3 WHERE booking_id = {other}
 -- A flag that hides a claim from its constraint.
 UPDATE allocations SET exclusive = false WHERE booking_id = {one} AND exclusive
 
+-- name: claim_of_no_time
+-- A claim of no time.
+UPDATE allocations SET during = 'empty' WHERE booking_id = {other}
+
+-- name: claim_of_a_booking_that_never_was
+-- A claim of a booking that never was.
+INSERT INTO allocations (resource_id, exclusive, during, booking_id, start_at)
+SELECT resource_id, exclusive, tstzrange(upper(during) + '1 day', upper(during) + '2 days'), gen_random_uuid(), start_at
+  FROM allocations WHERE booking_id = {other}
+
+-- name: booking_of_no_time
+-- A booking of no time, called off, so that no claim tells.
+UPDATE bookings SET end_at = start_at WHERE id = {gone}
+
 -- name: claim_lost
 -- A claim lost.
 DELETE FROM allocations WHERE booking_id = {other}
