@@ -46,6 +46,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
     from bookings.audit.routes import blueprint as audit
     from bookings.auth import public, signed_in
     from bookings.booking.routes import blueprint as booking
+    from bookings.catalogue import routes as catalogue
     from bookings.platform.routes import blueprint as platform
     from bookings.realtime import routes as realtime
     from bookings.realtime.handshake import handshake
@@ -59,6 +60,8 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
         (account.blueprint, signed_in),
         (audit, signed_in),
         (resource, signed_in),
+        (catalogue.public, public),
+        (catalogue.blueprint, signed_in),
         (booking, signed_in),
         (review.public, public),
         (review.blueprint, signed_in),

@@ -1,8 +1,9 @@
--- The schema after migration 0015, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0017, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
 CREATE EXTENSION IF NOT EXISTS btree_gist;
+CREATE EXTENSION IF NOT EXISTS pg_trgm;
 
 CREATE TYPE claim_kind AS ENUM ('booking', 'hold', 'time_off', 'busy');
 
@@ -54,6 +55,17 @@ BEGIN
     END IF;
     RETURN claimed = wanted;
 END $function$;
+
+CREATE OR REPLACE FUNCTION matching_services(question tsquery, phrase text)
+ RETURNS TABLE(id uuid, rank real)
+ LANGUAGE sql
+ STABLE
+ SET "pg_trgm.word_similarity_threshold" TO '0.45'
+AS $function$
+    SELECT s.id, (ts_rank(s.words, question) + word_similarity(phrase, s.name))::real
+      FROM services AS s
+     WHERE s.words @@ question OR phrase <% s.name
+$function$;
 
 CREATE OR REPLACE FUNCTION peak_claimed(resource uuid, window_range tstzrange)
  RETURNS bigint
@@ -205,8 +217,22 @@ CREATE TABLE bookings (
 );
 CREATE INDEX bookings_by_start ON bookings USING btree (start_at, id);
 CREATE INDEX bookings_by_user ON bookings USING btree (user_id, start_at, id);
+CREATE INDEX bookings_of_services ON bookings USING btree (created_at, service_id) WHERE service_id IS NOT NULL;
 CREATE TRIGGER bookings_change BEFORE UPDATE ON bookings FOR EACH ROW EXECUTE FUNCTION bookings_check_change();
 CREATE TRIGGER bookings_never_deleted BEFORE DELETE ON bookings FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TABLE categories (
+    id uuid NOT NULL,
+    slug text NOT NULL,
+    name text NOT NULL,
+    description text,
+    "position" integer DEFAULT 0 NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT categories_pkey PRIMARY KEY (id),
+    CONSTRAINT categories_slug_unique UNIQUE (slug)
+);
 
 CREATE TABLE event_consumers (
     name text NOT NULL,
@@ -372,6 +398,15 @@ CREATE TABLE resources (
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
     exclusive boolean GENERATED ALWAYS AS (capacity = 1) STORED NOT NULL,
+    amenities text[] DEFAULT '{}'::text[] NOT NULL,
+    photo_url text,
+    rating_count integer DEFAULT 0 NOT NULL,
+    rating_sum bigint DEFAULT 0 NOT NULL,
+    rating_average numeric(4,2) GENERATED ALWAYS AS (
+CASE
+    WHEN rating_count > 0 THEN rating_sum::numeric / rating_count::numeric
+    ELSE 0::numeric
+END) STORED NOT NULL,
     CONSTRAINT resources_pkey PRIMARY KEY (id),
     CONSTRAINT resources_capacity_positive CHECK (capacity >= 1 AND capacity <= 100000),
     CONSTRAINT resources_exclusive_key UNIQUE (id, exclusive),
@@ -431,6 +466,71 @@ CREATE INDEX reviews_by_service ON reviews USING btree (service_id, created_at, 
 CREATE TRIGGER reviews_never_deleted BEFORE DELETE ON reviews FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER reviews_totals AFTER INSERT OR UPDATE ON reviews FOR EACH ROW EXECUTE FUNCTION reviews_keep_totals();
 
+CREATE TABLE service_requirements (
+    service_id uuid NOT NULL,
+    "position" integer NOT NULL,
+    kind text NOT NULL,
+    count integer NOT NULL,
+    resource_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    CONSTRAINT service_requirements_pkey PRIMARY KEY (service_id, "position"),
+    CONSTRAINT service_requirements_count_positive CHECK (count >= 1 AND count <= 10),
+    CONSTRAINT service_requirements_kind_known CHECK (kind = ANY (ARRAY['workspace'::text, 'equipment'::text]))
+);
+
+CREATE TABLE service_resources (
+    service_id uuid NOT NULL,
+    resource_id uuid NOT NULL,
+    "position" integer NOT NULL,
+    CONSTRAINT service_resources_pkey PRIMARY KEY (service_id, resource_id)
+);
+CREATE INDEX service_resources_by_resource ON service_resources USING btree (resource_id, service_id);
+
+CREATE TABLE services (
+    id uuid NOT NULL,
+    slug text NOT NULL,
+    name text NOT NULL,
+    description text,
+    category_id uuid,
+    durations jsonb NOT NULL,
+    currency text NOT NULL,
+    per_person_price bigint,
+    price_rules jsonb DEFAULT '[]'::jsonb NOT NULL,
+    price_from bigint NOT NULL,
+    buffer_before_minutes integer DEFAULT 0 NOT NULL,
+    buffer_after_minutes integer DEFAULT 0 NOT NULL,
+    capacity integer DEFAULT 1 NOT NULL,
+    min_party_size integer DEFAULT 1 NOT NULL,
+    max_party_size integer DEFAULT 1 NOT NULL,
+    requires_confirmation boolean DEFAULT false NOT NULL,
+    requires_payment boolean DEFAULT false NOT NULL,
+    cancellation_policy jsonb,
+    reminder_leads integer[],
+    featured boolean DEFAULT false NOT NULL,
+    rating_count integer DEFAULT 0 NOT NULL,
+    rating_sum bigint DEFAULT 0 NOT NULL,
+    rating_average numeric(4,2) GENERATED ALWAYS AS (
+CASE
+    WHEN rating_count > 0 THEN rating_sum::numeric / rating_count::numeric
+    ELSE 0::numeric
+END) STORED NOT NULL,
+    archived_at timestamp with time zone,
+    version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    words tsvector GENERATED ALWAYS AS (setweight(to_tsvector('simple'::regconfig, name), 'A'::"char") || setweight(to_tsvector('simple'::regconfig, COALESCE(description, ''::text)), 'D'::"char")) STORED NOT NULL,
+    CONSTRAINT services_pkey PRIMARY KEY (id),
+    CONSTRAINT services_party_fits CHECK (min_party_size >= 1 AND min_party_size <= max_party_size AND (capacity = 1 OR max_party_size <= capacity)),
+    CONSTRAINT services_slug_unique EXCLUDE USING btree (slug WITH =) WHERE (archived_at IS NULL)
+);
+CREATE INDEX services_by_category ON services USING btree (category_id, name, id);
+CREATE INDEX services_by_name ON services USING btree (name, id) WHERE archived_at IS NULL;
+CREATE INDEX services_by_price ON services USING btree (price_from, id) WHERE archived_at IS NULL;
+CREATE INDEX services_by_rating ON services USING btree (rating_average, id) WHERE archived_at IS NULL;
+CREATE INDEX services_by_slug ON services USING btree (slug, archived_at);
+CREATE INDEX services_by_trigrams ON services USING gin (name gin_trgm_ops);
+CREATE INDEX services_by_words ON services USING gin (words);
+CREATE INDEX services_featured ON services USING btree (name, id) WHERE featured AND archived_at IS NULL;
+
 CREATE TABLE test_gateway_charges (
     ref text NOT NULL,
     amount bigint NOT NULL,
@@ -488,3 +588,7 @@ ALTER TABLE refresh_tokens ADD CONSTRAINT refresh_tokens_family_known FOREIGN KE
 ALTER TABLE resources ADD CONSTRAINT resources_owner_known FOREIGN KEY (owner_id) REFERENCES users(id);
 ALTER TABLE reviews ADD CONSTRAINT reviews_author_known FOREIGN KEY (author_id) REFERENCES users(id);
 ALTER TABLE reviews ADD CONSTRAINT reviews_booking_known FOREIGN KEY (booking_id) REFERENCES bookings(id);
+ALTER TABLE service_requirements ADD CONSTRAINT service_requirements_service_known FOREIGN KEY (service_id) REFERENCES services(id);
+ALTER TABLE service_resources ADD CONSTRAINT service_resources_resource_known FOREIGN KEY (resource_id) REFERENCES resources(id);
+ALTER TABLE service_resources ADD CONSTRAINT service_resources_service_known FOREIGN KEY (service_id) REFERENCES services(id);
+ALTER TABLE services ADD CONSTRAINT services_category_known FOREIGN KEY (category_id) REFERENCES categories(id);

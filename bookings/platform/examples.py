@@ -20,6 +20,8 @@ _BY_NAME: dict[str, Any] = {
     "email": "person@example.org",
     "timeZone": "Europe/Berlin",
     "locale": "en",
+    "currency": "EUR",
+    "slug": "check-up",
     "phone": "+49 30 123456",
     "page": 1,
     "limit": 10,

@@ -86,6 +86,13 @@ class ListQuery(Input):
             raise ValidationError(f"Ends after {DEEPEST} resources; narrow the list with q.", "page")
 
 
+class RatingSummary(Schema):
+    """What customers thought of it, 1 to 5; null as long as nobody has said."""
+
+    average = fields.Float(required=True, allow_none=True)
+    count = fields.Integer(required=True)
+
+
 class Resource(Schema):
     """A resource. SQL writes it (sql/queries/resource.sql, `document`)."""
 

@@ -20,6 +20,7 @@ from tests.support.people import PASSWORD, Client, new_email, settings_for
 from tests.support.run import Run
 
 _hours = itertools.count(1)
+_numbers = itertools.count(1)
 Json = dict[str, Any]
 
 
@@ -60,12 +61,25 @@ class Cast:
             )
         return id
 
+    def made(self, path: str, body: Json | None) -> str:
+        """The id of something that an admin has just made."""
+        answer = self.client.call("POST", path, body, token=self.token("admin"))
+        assert answer.status_code == 201, answer.text
+        id: str = answer.get_json()["id"]
+        return id
+
     def path(self, row: Row) -> str:
         """The row's path with an object of its own in it."""
         path = row.path.replace("{resourceId}", str(self.provider.id)).replace("{code}", "slot-taken")
         path = path.replace("{name}", "start.js").replace("{userId}", str(self.world.user().id))
         path = path.replace("{providerId}", str(self.provider.id))
         path = path.replace("{reviewId}", self.review()) if "{reviewId}" in path else path
+        for word, folder, name in (
+            ("{serviceId}", "/services", "service"),
+            ("{categoryId}", "/categories", "category"),
+        ):
+            if word in path:
+                path = path.replace(word, self.made(folder, self.body(name, "admin")))
         return path.replace("{bookingId}", self.booking(row.given)) if "{bookingId}" in path else path
 
     def completed(self) -> str:
@@ -94,6 +108,13 @@ class Cast:
             "passwords": lambda: {"currentPassword": PASSWORD, "newPassword": PASSWORD},
             "role": lambda: {"role": "provider"},
             "workspace": lambda: {"kind": "workspace", "name": "Room", "timeZone": "Europe/Berlin"},
+            "service": lambda: {
+                "name": "Service",
+                "slug": f"service-{next(_numbers)}",
+                "durations": [{"minutes": 30, "price": 4500}],
+                "currency": "EUR",
+            },
+            "category": lambda: {"name": "Category", "slug": f"category-{next(_numbers)}"},
             "description": lambda: {"description": f"Changed by {role}"},
             "booking for the customer": self.wish,
             "title": lambda: {"title": f"Changed by {role}"},
@@ -211,6 +232,8 @@ def fingerprint(world: World) -> list[Json]:
         """SELECT (SELECT md5(string_agg(b::text, '' ORDER BY id)) FROM bookings AS b) AS bookings,
                   (SELECT md5(string_agg(r::text, '' ORDER BY id)) FROM resources AS r) AS resources,
                   (SELECT md5(string_agg(u::text, '' ORDER BY id)) FROM users AS u) AS users,
+                  (SELECT md5(string_agg(s::text, '' ORDER BY id)) FROM services AS s) AS services,
+                  (SELECT md5(string_agg(c::text, '' ORDER BY id)) FROM categories AS c) AS categories,
                   (SELECT count(*) FROM outbox) AS outbox, (SELECT count(*) FROM booking_history) AS history,
                   (SELECT count(*) FROM allocations) AS allocations, (SELECT count(*) FROM reminders) AS reminders"""
     )

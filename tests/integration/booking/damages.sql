@@ -179,7 +179,8 @@ DELETE FROM audit_entries WHERE id = (SELECT max(id) FROM audit_entries)
 -- name: audit_entry_made_up
 -- An entry about something that did not happen.
 INSERT INTO audit_entries (at, actor_id, actor_role, action, subject_type, subject_id)
-  SELECT at, actor_id, actor_role, 'booking.cancel', subject_type, subject_id FROM audit_entries LIMIT 1
+  SELECT at, actor_id, actor_role, 'booking.cancel', subject_type, subject_id FROM audit_entries
+   WHERE subject_type = 'booking' LIMIT 1
 
 -- name: audit_entry_with_a_secret
 -- A token that found its way into the trail.
@@ -228,3 +229,22 @@ INSERT INTO jobs (id, kind, payload, max_attempts, told_at) VALUES (gen_random_u
 -- name: consumer_that_read_the_future
 -- A consumer that read the future.
 INSERT INTO event_consumers (name, position) SELECT 'mail', max(position) + 1 FROM events
+-- name: service_with_another_lowest_price
+-- A service with another lowest price.
+UPDATE services SET price_from = price_from + 1
+
+-- name: service_without_durations
+-- A service without durations.
+UPDATE services SET durations = '[]'
+
+-- name: service_that_needs_what_is_not
+-- A service that needs what is not.
+UPDATE service_requirements SET resource_ids = ARRAY[gen_random_uuid()]
+
+-- name: rating_of_six
+-- A rating of six.
+UPDATE services SET rating_count = 1, rating_sum = 6
+
+-- name: booking_of_a_service_that_is_not
+-- A booking of a service that is not.
+UPDATE bookings SET service_id = gen_random_uuid() WHERE id = {other}

@@ -48,6 +48,11 @@ SEEN_BY = {
     "same_version_twice_in_history": {"booking.history_incomplete"},
     "status_changed_without_a_version": {"booking.history_disagrees"},
     "step_that_the_state_machine_does_not_know": {"booking.impossible_step", "event.told_otherwise"},
+    "service_with_another_lowest_price": {"catalogue.price_from_wrong"},
+    "service_without_durations": {"catalogue.durations_broken", "catalogue.price_from_wrong"},
+    "service_that_needs_what_is_not": {"catalogue.requirement_of_what_is_not"},
+    "rating_of_six": {"catalogue.rating_impossible"},
+    "booking_of_a_service_that_is_not": {"catalogue.booking_of_no_service"},
     "position_lost": {"event.gap_in_positions"},
     "event_lost_on_the_way": {"event.version_without_event"},
     "event_told_twice": {"event.told_out_of_order", "event.version_told_twice"},
@@ -104,6 +109,9 @@ def url(module_database_url: str) -> str:
     world, app = World(module_database_url), create_app(settings)
     customer, admin = Api(app, world).as_(world.user()), Api(app, world).as_(world.admin())
     room = world.resource(capacity=2)
+    service = {"name": "Check-up", "durations": [{"minutes": 60, "price": 100}], "currency": "EUR"}
+    service["requirements"] = [{"kind": "workspace", "resourceIds": [str(room)]}]
+    assert admin.call("POST", "/services", service).status_code == 201
     one = customer.booked(title="one", providerId=world.provider().id, workspaceId=room, key="a key")
     customer.booked(title="other", workspaceId=room)
     gone = customer.booked(12, 13, title="gone", workspaceId=room)

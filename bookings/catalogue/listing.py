@@ -1,0 +1,115 @@
+"""Lists of services: which, in which order, and where a page ends."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from bookings import queries
+from bookings.answer import Answer
+from bookings.catalogue import rules
+from bookings.db import Database
+from bookings.errors import Invalid
+from bookings.prepared import Prepared, Row
+
+_sql = queries.load("catalogue")
+#: totals are exact up to here; counting further would make a page cost what the table holds
+TOTAL_BOUND = 1000
+_LOWEST_ID, _HIGHEST_ID = UUID(int=0), UUID(int=2**128 - 1)
+_TOTAL = Prepared("catalogue.total", _sql.total)
+#: for each sort its query and where it begins: before the first key
+_SORTS: dict[str, tuple[Prepared, str, UUID]] = {
+    sort: (Prepared(f"catalogue.list_by_{name}", getattr(_sql, f"list_by_{name}")), first, first_id)
+    for sort, name, first, first_id in (
+        ("name", "name", "", _LOWEST_ID),
+        ("price", "price", "-1", _LOWEST_ID),
+        ("-price", "price_descending", str(2**63 - 1), _HIGHEST_ID),
+        ("rating", "rating", "Infinity", _HIGHEST_ID),
+        ("popular", "popularity", str(2**63 - 1), _HIGHEST_ID),
+        ("relevance", "relevance", "Infinity", _HIGHEST_ID),
+    )
+}
+
+
+def listing(database: Database, *, query: Mapping[str, Any]) -> Answer:
+    """One page of services. Raises Invalid for a cursor that is none."""
+    sort = query.get("sort") or ("relevance" if "q" in query else "name")
+    statement, after_key, after_id = _SORTS[sort]
+    offset = (query["page"] - 1) * query["limit"]
+    if "cursor" in query:
+        (after_key, after_id), offset = _read_cursor(query["cursor"], sort), 0
+    params = _filters(query) | {
+        "after_key": after_key,
+        "after_id": after_id,
+        "limit": query["limit"],
+        "offset": offset,
+        "total_bound": TOTAL_BOUND + 1,
+    }
+    rows = database.hot_rows(statement, params)
+    total = int((rows or database.hot_rows(_TOTAL, params))[0][-1] or 0)
+    return Answer(_page(query, sort, rows, total))
+
+
+def _filters(query: Mapping[str, Any]) -> dict[str, Any]:
+    phrase = query.get("q")
+    return {
+        "phrase": phrase,
+        "question": rules.question(phrase or ""),
+        "category": query.get("category"),
+        "min_price": query.get("minPrice", 0),
+        "max_price": query.get("maxPrice", 2**63 - 1),
+        "min_rating": str(query.get("minRating", 0)),
+        "resource_id": query.get("resourceId"),
+        "archived": query["archived"],
+    }
+
+
+def _page(query: Mapping[str, Any], sort: str, rows: list[Row], total: int) -> bytes:
+    tail = orjson.dumps(
+        {
+            "page": None if "cursor" in query else query["page"],
+            "limit": query["limit"],
+            "total": min(total, TOTAL_BOUND),
+            "totalIsExact": total <= TOTAL_BOUND,
+            "nextCursor": _cursor(sort, rows[-1]) if len(rows) == query["limit"] else None,
+        }
+    )
+    return b'{"items":[%b],%b' % (b",".join([row[0] or b"" for row in rows]), tail[1:])
+
+
+def _cursor(sort: str, row: Row) -> str:
+    parts = [sort, (row[1] or b"").decode(), (row[2] or b"").decode()]
+    return base64.urlsafe_b64encode(orjson.dumps(parts)).decode().rstrip("=")
+
+
+def _read_cursor(text: str, sort: str) -> tuple[str, UUID]:
+    try:
+        known_sort, key, id = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        if known_sort != sort or "\0" in key or (sort != "name" and not _is_number(key, whole=sort in _WHOLE)):
+            raise ValueError
+        return key, UUID(id)
+    except (ValueError, TypeError, AttributeError, InvalidOperation, binascii.Error):
+        raise Invalid([("cursor", "Is not a nextCursor of this list with this sort.")]) from None
+
+
+_WHOLE = ("price", "-price", "popular")
+
+
+def _is_number(key: str, *, whole: bool) -> bool:
+    number = Decimal(key)
+    return number.is_finite() and abs(number) < 2**62 and (not whole or key.lstrip("-").isdigit())
+
+
+def few(database: Database, *, which: str, limit: int) -> Answer:
+    """The featured or the popular services."""
+    rows = database.hot_rows(_FEW[which], {"limit": limit})
+    return Answer(b'{"items":[%b]}' % b",".join([row[0] or b"" for row in rows]))
+
+
+_FEW = {name: Prepared(f"catalogue.{name}", getattr(_sql, name)) for name in ("featured", "popular")}

@@ -1,0 +1,227 @@
+-- What is sold, and who delivers it. Only bookings/catalogue/ uses these.
+
+-- fragment: document
+-- The JSON of a service `s`. Instants are UTC with Z.
+(SELECT row_to_json(d)::text FROM (SELECT
+    s.id,
+    s.slug,
+    s.name,
+    s.description,
+    (SELECT row_to_json(c) FROM (SELECT id, slug, name FROM categories WHERE id = s.category_id) AS c) AS category,
+    s.durations,
+    s.currency,
+    s.per_person_price AS "perPersonPrice",
+    s.price_rules AS "priceRules",
+    json_build_object('amount', s.price_from, 'currency', s.currency) AS "priceFrom",
+    s.buffer_before_minutes AS "bufferBeforeMinutes",
+    s.buffer_after_minutes AS "bufferAfterMinutes",
+    s.capacity,
+    s.min_party_size AS "minPartySize",
+    s.max_party_size AS "maxPartySize",
+    s.requires_confirmation AS "requiresConfirmation",
+    s.requires_payment AS "requiresPayment",
+    s.cancellation_policy AS "cancellationPolicy",
+    s.reminder_leads AS "reminderLeadMinutes",
+    s.featured,
+    ARRAY(SELECT resource_id FROM service_resources WHERE service_id = s.id ORDER BY position) AS "resourceIds",
+    coalesce((SELECT json_agg(json_build_object('kind', kind, 'count', count, 'resourceIds', resource_ids)
+                              ORDER BY position)
+                FROM service_requirements WHERE service_id = s.id), '[]') AS requirements,
+    json_build_object('average', CASE WHEN s.rating_count > 0 THEN s.rating_average END,
+                      'count', s.rating_count) AS rating,
+    btrim(to_json(s.archived_at AT TIME ZONE 'UTC')::text, '"') || 'Z' AS "archivedAt",
+    s.version,
+    btrim(to_json(s.created_at AT TIME ZONE 'UTC')::text, '"') || 'Z' AS "createdAt",
+    btrim(to_json(s.updated_at AT TIME ZONE 'UTC')::text, '"') || 'Z' AS "updatedAt"
+) AS d)
+
+-- name: find
+-- One service by its id.
+SELECT {document}, s.version FROM services AS s WHERE s.id = %(id)s::uuid
+
+-- name: find_by_slug
+-- One service by its slug: the one that is offered, or the one archived last.
+SELECT {document}, s.version, s.id FROM services AS s WHERE s.slug = %(slug)s::text
+ ORDER BY s.archived_at DESC NULLS FIRST LIMIT 1
+
+-- name: lock
+-- A service about to change.
+SELECT {document}::json AS document FROM services AS s WHERE s.id = %(id)s FOR UPDATE
+
+-- name: insert
+-- A new service.
+INSERT INTO services (id, slug, name, description, category_id, durations, currency, per_person_price, price_rules,
+    price_from, buffer_before_minutes, buffer_after_minutes, capacity, min_party_size, max_party_size,
+    requires_confirmation, requires_payment, cancellation_policy, reminder_leads, featured, created_at, updated_at)
+VALUES (%(id)s, %(slug)s, %(name)s, %(description)s, %(category_id)s, %(durations)s::jsonb, %(currency)s,
+    %(per_person_price)s, %(price_rules)s::jsonb, %(price_from)s, %(buffer_before_minutes)s, %(buffer_after_minutes)s,
+    %(capacity)s, %(min_party_size)s, %(max_party_size)s, %(requires_confirmation)s, %(requires_payment)s,
+    %(cancellation_policy)s::jsonb, %(reminder_leads)s, %(featured)s, %(now)s, %(now)s)
+
+-- name: change
+-- The next version of a service; it is locked.
+UPDATE services SET
+    slug = %(slug)s, name = %(name)s, description = %(description)s, category_id = %(category_id)s,
+    durations = %(durations)s::jsonb, currency = %(currency)s, per_person_price = %(per_person_price)s,
+    price_rules = %(price_rules)s::jsonb, price_from = %(price_from)s,
+    buffer_before_minutes = %(buffer_before_minutes)s, buffer_after_minutes = %(buffer_after_minutes)s,
+    capacity = %(capacity)s, min_party_size = %(min_party_size)s, max_party_size = %(max_party_size)s,
+    requires_confirmation = %(requires_confirmation)s, requires_payment = %(requires_payment)s,
+    cancellation_policy = %(cancellation_policy)s::jsonb, reminder_leads = %(reminder_leads)s,
+    featured = %(featured)s,
+    archived_at = CASE WHEN %(archived)s THEN coalesce(archived_at, %(now)s) END,
+    version = version + 1, updated_at = %(now)s
+ WHERE id = %(id)s
+
+-- name: drop_deliverers
+-- The first half of naming anew who delivers a service.
+DELETE FROM service_resources WHERE service_id = %(id)s
+
+-- name: add_deliverers
+-- The second half, in the order in which they were named.
+INSERT INTO service_resources (service_id, resource_id, position)
+SELECT %(id)s, resource_id, position FROM unnest(%(resource_ids)s::uuid[]) WITH ORDINALITY AS named (resource_id, position)
+
+-- name: drop_requirements
+-- The first half of saying anew what a service needs besides.
+DELETE FROM service_requirements WHERE service_id = %(id)s
+
+-- name: add_requirements
+-- The second half.
+INSERT INTO service_requirements (service_id, position, kind, count, resource_ids)
+SELECT %(id)s, position, needed ->> 'kind', (needed ->> 'count')::integer,
+       ARRAY(SELECT jsonb_array_elements_text(needed -> 'resourceIds')::uuid)
+  FROM jsonb_array_elements(%(requirements)s::jsonb) WITH ORDINALITY AS listed (needed, position)
+
+-- name: resources_named
+-- What a service names: whether each exists, of which kind, with how many units.
+SELECT id, kind, capacity FROM resources WHERE id = ANY (%(resource_ids)s::uuid[])
+
+-- fragment: chosen
+-- The filters of the list. Their defaults let everything pass.
+(s.archived_at IS NOT NULL) = %(archived)s::boolean
+   AND (%(category)s::text IS NULL OR s.category_id = (
+        SELECT id FROM categories WHERE slug = %(category)s OR id::text = %(category)s LIMIT 1))
+   AND s.price_from >= %(min_price)s::bigint AND s.price_from <= %(max_price)s::bigint
+   AND s.rating_average >= %(min_rating)s::numeric
+   AND (%(resource_id)s::uuid IS NULL OR EXISTS (
+        SELECT FROM service_resources WHERE service_id = s.id AND resource_id = %(resource_id)s))
+
+-- fragment: matching
+-- The services that a text finds, each with how well.
+matching_services(to_tsquery('simple', %(question)s::text), %(phrase)s::text)
+
+-- fragment: found
+-- Whether the text of the list finds `s`; without a text all are found.
+(%(phrase)s::text IS NULL OR s.id IN (SELECT m.id FROM {matching} AS m))
+
+-- fragment: recently_booked
+-- How often each service was booked among the latest 2,000 bookings of services, called off ones left out: a look at
+-- the index's end that costs the same whatever the table holds.
+(SELECT service_id, count(*) AS bookings
+   FROM (SELECT service_id, status FROM bookings WHERE service_id IS NOT NULL ORDER BY created_at DESC LIMIT 2000) AS b
+  WHERE status NOT IN ('cancelled', 'declined') GROUP BY service_id)
+
+-- fragment: counted
+-- How many services pass the filters, counted no further than the bound.
+(SELECT count(*) FROM (SELECT FROM services AS s WHERE {chosen} AND {found} LIMIT %(total_bound)s::bigint) AS counted)
+
+-- fragment: page
+-- Where a page begins and ends.
+LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint
+
+-- name: list_by_name
+-- In the order of names.
+SELECT {document}, s.name AS key, s.id, {counted} FROM services AS s
+ WHERE {chosen} AND {found} AND (s.name, s.id) > (%(after_key)s::text, %(after_id)s::uuid)
+ ORDER BY s.name, s.id {page}
+
+-- name: list_by_price
+-- The cheapest first.
+SELECT {document}, s.price_from AS key, s.id, {counted} FROM services AS s
+ WHERE {chosen} AND {found} AND (s.price_from, s.id) > (%(after_key)s::bigint, %(after_id)s::uuid)
+ ORDER BY s.price_from, s.id {page}
+
+-- name: list_by_price_descending
+-- The dearest first.
+SELECT {document}, s.price_from AS key, s.id, {counted} FROM services AS s
+ WHERE {chosen} AND {found} AND (s.price_from, s.id) < (%(after_key)s::bigint, %(after_id)s::uuid)
+ ORDER BY s.price_from DESC, s.id DESC {page}
+
+-- name: list_by_rating
+-- The best first.
+SELECT {document}, s.rating_average AS key, s.id, {counted} FROM services AS s
+ WHERE {chosen} AND {found} AND (s.rating_average, s.id) < (%(after_key)s::numeric, %(after_id)s::uuid)
+ ORDER BY s.rating_average DESC, s.id DESC {page}
+
+-- name: list_by_popularity
+-- The most booked first.
+SELECT {document}, coalesce(r.bookings, 0) AS key, s.id, {counted}
+  FROM services AS s LEFT JOIN {recently_booked} AS r ON r.service_id = s.id
+ WHERE {chosen} AND {found} AND (coalesce(r.bookings, 0), s.id) < (%(after_key)s::bigint, %(after_id)s::uuid)
+ ORDER BY coalesce(r.bookings, 0) DESC, s.id DESC {page}
+
+-- name: list_by_relevance
+-- The best match first. What matches is found once, for the page and its total.
+WITH matched AS MATERIALIZED (
+    SELECT m.id, m.rank FROM {matching} AS m JOIN services AS s ON s.id = m.id WHERE {chosen}
+), ranked AS (
+    SELECT id, rank FROM matched WHERE (rank, id) < (%(after_key)s::real, %(after_id)s::uuid)
+     ORDER BY rank DESC, id DESC {page}
+)
+SELECT {document}, r.rank AS key, s.id, (SELECT count(*) FROM (SELECT FROM matched LIMIT %(total_bound)s) AS counted)
+  FROM ranked AS r JOIN services AS s ON s.id = r.id ORDER BY r.rank DESC, s.id DESC
+
+-- name: total
+-- The total alone, for a page behind the last.
+SELECT {counted}
+
+-- name: featured
+-- What the business puts in the window.
+SELECT {document} FROM services AS s WHERE s.featured AND s.archived_at IS NULL ORDER BY s.name, s.id LIMIT %(limit)s::bigint
+
+-- name: popular
+-- What was booked most often lately.
+SELECT {document} FROM {recently_booked} AS r JOIN services AS s ON s.id = r.service_id AND s.archived_at IS NULL
+ ORDER BY r.bookings DESC, s.id LIMIT %(limit)s::bigint
+
+-- fragment: category_document
+-- The JSON of a category `c`. Instants are UTC with Z.
+(SELECT row_to_json(d)::text FROM (SELECT
+    c.id,
+    c.slug,
+    c.name,
+    c.description,
+    c.position,
+    (SELECT count(*) FROM services WHERE category_id = c.id AND archived_at IS NULL) AS "serviceCount",
+    c.version,
+    btrim(to_json(c.created_at AT TIME ZONE 'UTC')::text, '"') || 'Z' AS "createdAt",
+    btrim(to_json(c.updated_at AT TIME ZONE 'UTC')::text, '"') || 'Z' AS "updatedAt"
+) AS d)
+
+-- name: categories
+-- All categories. Nobody has more headings than a page can show.
+SELECT {category_document} FROM categories AS c ORDER BY c.position, c.name, c.id LIMIT 500
+
+-- name: find_category
+-- One category.
+SELECT {category_document}, c.version FROM categories AS c WHERE c.id = %(id)s::uuid
+
+-- name: lock_category
+-- A category about to change.
+SELECT {category_document}::json AS document FROM categories AS c WHERE c.id = %(id)s FOR UPDATE
+
+-- name: insert_category
+-- A new category.
+INSERT INTO categories AS c (id, slug, name, description, position, created_at, updated_at)
+VALUES (%(id)s, %(slug)s, %(name)s, %(description)s, %(position)s, %(now)s, %(now)s)
+
+-- name: change_category
+-- The next version of a category; it is locked.
+UPDATE categories SET slug = %(slug)s, name = %(name)s, description = %(description)s, position = %(position)s,
+       version = version + 1, updated_at = %(now)s
+ WHERE id = %(id)s
+
+-- name: delete_category
+-- A category goes for good unless a service, archived ones included, refers to it.
+DELETE FROM categories WHERE id = %(id)s
