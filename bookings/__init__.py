@@ -47,6 +47,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
     from bookings.auth import public, signed_in
     from bookings.booking.routes import blueprint as booking
     from bookings.catalogue import routes as catalogue
+    from bookings.people.routes import blueprint as people
     from bookings.platform.routes import blueprint as platform
     from bookings.realtime import routes as realtime
     from bookings.realtime.handshake import handshake
@@ -58,6 +59,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
         (problems.blueprint, public),
         (account.public, public),
         (account.blueprint, signed_in),
+        (people, signed_in),
         (audit, signed_in),
         (resource, signed_in),
         (catalogue.public, public),

@@ -66,6 +66,7 @@ class Settings:
     jwt_secret: str = ""
     access_token_ttl: timedelta = timedelta(minutes=15)
     refresh_token_ttl: timedelta = timedelta(days=30)
+    invitation_ttl: timedelta = timedelta(days=7)
     sign_in_rate_limit: str = "10/minute"
     rate_limit: str = "1000/second"
     business_name: str = "Bookings"

@@ -1,4 +1,4 @@
--- The schema after migration 0017, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0018, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -122,6 +122,19 @@ BEGIN
      GROUP BY subject, stars HAVING sum(change) <> 0
      ORDER BY subject, stars
     ON CONFLICT ON CONSTRAINT review_totals_pkey DO UPDATE SET reviews = total.reviews + excluded.reviews;
+    RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION users_keep_an_admin()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('users_keep_an_admin', 0));
+    IF NOT EXISTS (SELECT FROM users WHERE role = 'admin' AND disabled_at IS NULL) THEN
+        RAISE EXCEPTION 'user % is the last admin', OLD.id
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = 'users_an_admin_left';
+    END IF;
     RETURN NULL;
 END $function$;
 
@@ -275,6 +288,16 @@ CREATE TABLE idempotency_keys (
     CONSTRAINT idempotency_keys_length CHECK (length(key) >= 1 AND length(key) <= 255)
 );
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys USING btree (created_at);
+
+CREATE TABLE invitations (
+    user_id uuid NOT NULL,
+    token_hash bytea NOT NULL,
+    invited_by uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT invitations_pkey PRIMARY KEY (user_id),
+    CONSTRAINT invitations_token_unique UNIQUE (token_hash)
+);
 
 CREATE TABLE job_workers (
     id uuid NOT NULL,
@@ -577,9 +600,15 @@ CREATE TABLE users (
     CONSTRAINT users_name_present CHECK (length(name) >= 1 AND length(name) <= 200),
     CONSTRAINT users_role_known CHECK (role = ANY (ARRAY['customer'::text, 'provider'::text, 'admin'::text]))
 );
+CREATE INDEX users_by_name ON users USING btree (name, id);
+CREATE INDEX users_by_role ON users USING btree (role, name, id);
+CREATE INDEX users_disabled ON users USING btree (name, id) WHERE disabled_at IS NOT NULL;
+CREATE INDEX users_search ON users USING gin ((((' '::text || lower(name)) || ' '::text) || email) gin_trgm_ops);
+CREATE TRIGGER users_an_admin_left AFTER UPDATE OF role, disabled_at ON users FOR EACH ROW WHEN (old.role = 'admin'::text AND old.disabled_at IS NULL AND (new.role <> 'admin'::text OR new.disabled_at IS NOT NULL)) EXECUTE FUNCTION users_keep_an_admin();
 CREATE TRIGGER users_never_deleted BEFORE DELETE ON users FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 ALTER TABLE allocations ADD CONSTRAINT allocations_resource_known FOREIGN KEY (resource_id, exclusive) REFERENCES resources(id, exclusive) ON UPDATE CASCADE;
+ALTER TABLE invitations ADD CONSTRAINT invitations_user_known FOREIGN KEY (user_id) REFERENCES users(id);
 ALTER TABLE notifications ADD CONSTRAINT notifications_booking_known FOREIGN KEY (booking_id) REFERENCES bookings(id);
 ALTER TABLE notifications ADD CONSTRAINT notifications_recipient_known FOREIGN KEY (recipient_id) REFERENCES users(id);
 ALTER TABLE notifications ADD CONSTRAINT notifications_reminder_known FOREIGN KEY (reminder_id) REFERENCES reminders(id);

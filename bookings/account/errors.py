@@ -46,6 +46,31 @@ class OwnRole(Conflict):
     code = "own-role"
 
 
+class OwnAccount(Conflict):
+    """Admins cannot disable themselves; ask another admin."""
+
+    code = "own-account"
+
+
+class LastAdmin(Conflict):
+    """This is the last admin who can sign in; make somebody else an admin first."""
+
+    code = "last-admin"
+    constraints = ("users_an_admin_left",)
+
+
+class AccountErased(Conflict):
+    """This account was erased: nothing in it can change any more."""
+
+    code = "account-erased"
+
+
+class InvalidInvitation(Unauthorized):
+    """The invitation is not valid: it was used, replaced by a newer one, or has expired. Ask an admin for another."""
+
+    code = "invalid-invitation"
+
+
 class SignInBusy(TooManyRequests):
     """Too many people are signing in at this moment; try again in a second."""
 

@@ -6,7 +6,7 @@ import logging
 
 from huey import Huey, crontab
 
-from bookings.account import sessions
+from bookings.account import invitations, sessions
 from bookings.db import Database
 
 log = logging.getLogger(__name__)
@@ -18,4 +18,5 @@ def register(huey: Huey, database: Database) -> None:
     @huey.periodic_task(crontab(minute="17"), name="forget_sessions")  # type: ignore[untyped-decorator]
     def forget_sessions() -> None:
         families = database.run(sessions.forget_expired)
-        log.info("forgot expired sessions", extra={"refresh_families": families})
+        invited = database.run(invitations.forget_expired)
+        log.info("forgot expired sessions", extra={"refresh_families": families, "invitations": invited})

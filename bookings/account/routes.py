@@ -10,12 +10,14 @@ from flask import Blueprint, current_app, g
 from flask.blueprints import BlueprintSetupState
 
 from bookings import http
-from bookings.account import service, sessions
+from bookings.account import invitations, service, sessions
 from bookings.account.errors import (
     AccountDisabled,
     EmailTaken,
     InvalidCredentials,
+    InvalidInvitation,
     InvalidRefreshToken,
+    LastAdmin,
     OwnRole,
     PasswordChanged,
     SignInUnavailable,
@@ -23,6 +25,7 @@ from bookings.account.errors import (
 from bookings.account.passwords import Passwords
 from bookings.account.rules import is_email
 from bookings.account.schemas import (
+    InvitedPassword,
     PasswordChange,
     ProfileChange,
     RefreshToken,
@@ -110,6 +113,20 @@ def logout(body: dict[str, Any]) -> Answer:
     return Answer("", 204)
 
 
+@public.post("/password")
+@endpoint(body=InvitedPassword, answers={200: Session}, problems=(InvalidInvitation, SignInUnavailable))
+def choose_password(body: dict[str, Any]) -> Answer:
+    """Choose a password with an invitation, and sign in. Ends every other session; the invitation works once."""
+    attempt()
+    if is_email(body["newPassword"], invitations.email_of(database(), token=body["token"])):
+        raise Invalid([("newPassword", "Must not be the e-mail address.")])
+    hashed = _passwords().hash(body["newPassword"])
+    lifetime = _settings().refresh_token_ttl
+    return _session(
+        database().run(lambda tx: invitations.accept(tx, token=body["token"], password_hash=hashed, lifetime=lifetime))
+    )
+
+
 @blueprint.get("/me")
 @endpoint(answers={200: User, 304: None}, problems=(NotFound,))
 def me() -> Answer:
@@ -151,7 +168,10 @@ def change_password(body: dict[str, Any]) -> Answer:
 
 @blueprint.patch("/users/<uuid:user_id>/role")
 @endpoint(
-    body=RoleChange, answers={200: User}, problems=(Forbidden, NotFound, OwnRole, PreconditionFailed), conditional=True
+    body=RoleChange,
+    answers={200: User},
+    problems=(Forbidden, NotFound, OwnRole, LastAdmin, PreconditionFailed),
+    conditional=True,
 )
 def set_role(user_id: UUID, body: dict[str, Any]) -> Answer:
     """Make a user a customer, provider or admin. For admins; works for the user from their next refresh."""

@@ -92,6 +92,13 @@ class SignIn(Input):
     password = KnownPassword()
 
 
+class InvitedPassword(Input):
+    """The token of an invitation, and the password that shall be."""
+
+    token = fields.String(required=True, validate=validate.Length(1, 200))
+    newPassword = NewPassword()
+
+
 class RefreshToken(Input):
     """The newest refresh token of a session."""
 

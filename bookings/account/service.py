@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from bookings import queries
 from bookings.account import sessions
-from bookings.account.errors import AccountDisabled, InvalidCredentials, OwnRole, PasswordChanged
+from bookings.account.errors import AccountDisabled, AccountErased, InvalidCredentials, OwnRole, PasswordChanged
 from bookings.account.rules import CHANNELS, switched_off
 from bookings.audit import service as audit
 from bookings.auth import SYSTEM, Caller, require_admin
@@ -134,8 +134,8 @@ def preferences_of(tx: Tx, user_ids: Iterable[UUID]) -> dict[UUID, Recipient]:
 
 def mute(tx: Tx, *, user_id: UUID, channel: str, cause: str) -> None:
     """Switch a cause off on a channel, on the word of a link in a mail. Raises NotFound."""
-    user = _lock(tx, user_id, None)
-    _write(tx, user, {"muted": switched_off(user["muted"], {CHANNELS[channel]: {cause: False}})})
+    user = lock(tx, user_id, None)
+    write(tx, user, {"muted": switched_off(user["muted"], {CHANNELS[channel]: {cause: False}})})
 
 
 def _pairs(muted: list[str]) -> frozenset[tuple[str, str]]:
@@ -164,14 +164,14 @@ def promote(tx: Tx, *, user_id: UUID) -> None:
 
 def change(tx: Tx, *, user_id: UUID, body: Mapping[str, Any], versions: tuple[int, ...] | None) -> tuple[str, int]:
     """Change one's own profile: the new document and version. Raises NotFound, PreconditionFailed."""
-    user = _lock(tx, user_id, versions)
-    return _write(tx, user, _wished(user, body))
+    user = lock(tx, user_id, versions)
+    return write(tx, user, wished(user, body))
 
 
 _COLUMNS = {"name": "name", "phone": "phone", "timeZone": "time_zone", "locale": "locale", "addresses": "addresses"}
 
 
-def _wished(user: Row, body: Mapping[str, Any]) -> dict[str, Any]:
+def wished(user: Row, body: Mapping[str, Any]) -> dict[str, Any]:
     """The columns that a change of profile asks for."""
     values = {column: body[name] for name, column in _COLUMNS.items() if name in body}
     if "notifications" in body:
@@ -191,23 +191,35 @@ def set_role(tx: Tx, *, caller: Caller, user_id: UUID, role: str, versions: tupl
 
 
 def _set_role(tx: Tx, caller: Caller, user_id: UUID, role: str, versions: tuple[int, ...] | None) -> tuple[str, int]:
-    user = _lock(tx, user_id, versions)
+    user = lock(tx, user_id, versions)
     if user["role"] != role:
         subject = ("user", user_id)
         audit.record(tx, caller, "user.role", subject=subject, before={"role": user["role"]}, after={"role": role})
-    return _write(tx, user, {"role": role})
+    return write(tx, user, {"role": role})
 
 
-def _lock(tx: Tx, user_id: UUID, versions: tuple[int, ...] | None) -> Row:
+def lock(tx: Tx, user_id: UUID, versions: tuple[int, ...] | None) -> Row:
+    """A user about to change. Raises NotFound, AccountErased, PreconditionFailed."""
     user = tx.one(_sql.lock, {"id": user_id})
     if user is None:
         raise NotFound
     if versions is not None and user["version"] not in versions:
         raise PreconditionFailed(orjson.loads(user["document"]), user["version"])
+    if user["erased_at"] is not None:
+        raise AccountErased
     return user
 
 
-def _write(tx: Tx, user: Row, values: Mapping[str, Any]) -> tuple[str, int]:
+def lock_enabled(tx: Tx, user_id: UUID) -> Row:
+    """The same for what only somebody who may sign in can get. Raises AccountDisabled, too."""
+    user = lock(tx, user_id, None)
+    if user["disabled_at"] is not None:
+        raise AccountDisabled
+    return user
+
+
+def write(tx: Tx, user: Row, values: Mapping[str, Any]) -> tuple[str, int]:
+    """The next version of a locked user: document and version; the same when nothing differs. Raises EmailTaken."""
     if all(user[column] == value for column, value in values.items()):
         return user["document"], user["version"]
     after = {**user, **values}

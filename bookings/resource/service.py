@@ -88,6 +88,11 @@ def get(database: Database, *, resource_id: UUID) -> tuple[str, int]:
     return row[0], row[1]
 
 
+def exists(tx: Tx, *, resource_id: UUID) -> bool:
+    """Whether there is such a resource."""
+    return tx.one(_sql.exists, {"id": resource_id}) is not None
+
+
 def change(
     tx: Tx, *, caller: Caller, resource_id: UUID, body: Mapping[str, Any], versions: tuple[int, ...] | None
 ) -> tuple[str, int]:

@@ -126,3 +126,52 @@ DELETE FROM refresh_families AS f
 -- Whom a notification is for: language, zone, address and what they switched off.
 SELECT id, email, name, locale, time_zone, muted, disabled_at IS NOT NULL AS disabled, erased_at IS NOT NULL AS erased
   FROM users WHERE id = ANY (%(ids)s::uuid[])
+
+-- name: invite
+-- A token with which the user may choose a password; it takes the place of an older one.
+INSERT INTO invitations (user_id, token_hash, invited_by, created_at, expires_at)
+VALUES (%(user_id)s, %(token_hash)s, %(invited_by)s, %(now)s, %(expires_at)s)
+ON CONFLICT (user_id) DO UPDATE SET token_hash = excluded.token_hash, invited_by = excluded.invited_by,
+    created_at = excluded.created_at, expires_at = excluded.expires_at
+
+-- name: invited
+-- Whose token it is, before the slow hash: the address must not be the password.
+SELECT u.email FROM invitations AS i JOIN users AS u ON u.id = i.user_id
+ WHERE i.token_hash = %(token_hash)s AND i.expires_at > %(now)s AND u.disabled_at IS NULL
+
+-- name: accept
+-- Use a token up and set the password. Of two who show it at once the row lock lets one through.
+WITH used AS (
+    DELETE FROM invitations WHERE token_hash = %(token_hash)s AND expires_at > %(now)s RETURNING user_id
+)
+UPDATE users AS u SET password_hash = %(password_hash)s FROM used
+ WHERE u.id = used.user_id AND u.disabled_at IS NULL
+RETURNING u.id, u.role, u.version, {document} AS document
+
+-- name: withdraw_invitation
+-- A disabled user gets in by no door.
+DELETE FROM invitations WHERE user_id = %(user_id)s
+
+-- name: forget_invitations
+-- Housekeeping: those whose time is over.
+DELETE FROM invitations WHERE expires_at <= %(now)s
+
+-- name: plan_anew
+-- The filters of the next list select from almost nobody to everybody: one plan does not suit them all.
+SELECT set_config('plan_cache_mode', 'force_custom_plan', true)
+
+-- fragment: chosen
+-- The filters of the list. Planned anew each time, those that are null vanish.
+(%(role)s::text IS NULL OR u.role = %(role)s)
+   AND (%(disabled)s::boolean IS NULL OR (u.disabled_at IS NOT NULL) = %(disabled)s)
+   AND (%(pattern)s::text IS NULL OR ' ' || lower(u.name) || ' ' || u.email LIKE %(pattern)s)
+
+-- name: list
+-- One page of users, by name, behind a cursor.
+SELECT {document} AS document, u.name, u.id FROM users AS u
+ WHERE {chosen} AND (u.name, u.id) > (%(after_name)s::text, %(after_id)s::uuid)
+ ORDER BY u.name, u.id LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint
+
+-- name: total
+-- How many there are, counted no further than the bound.
+SELECT count(*) AS total FROM (SELECT FROM users AS u WHERE {chosen} LIMIT %(total_bound)s::bigint) AS counted

@@ -67,3 +67,7 @@ r.active = %(active)s
 SELECT coalesce(string_agg({document}, ',' ORDER BY r.name, r.id), '') AS documents,
        (SELECT count(*) FROM (SELECT FROM resources AS r WHERE {chosen} LIMIT %(total_bound)s) AS counted) AS total
   FROM (SELECT * FROM resources AS r WHERE {chosen} ORDER BY r.name, r.id LIMIT %(limit)s OFFSET %(offset)s) AS r
+
+-- name: exists
+-- Whether somebody can be booked, for those who only have a user.
+SELECT id FROM resources WHERE id = %(id)s

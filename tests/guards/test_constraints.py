@@ -23,6 +23,8 @@ UNREACHABLE = {
     "jobs_leased_while_running": "claiming takes the lease",
     "jobs_progress_percent": "progress is bounded before it is written",
     "jobs_state_known": "the statements know no other",
+    "invitations_token_unique": "256 random bits",
+    "invitations_user_known": "users are never deleted",
     "notifications_booking_known": "a reminder's booking exists",
     "notifications_once_per_reminder": "a reminder is marked sent in the same statement",
     "notifications_recipient_known": "a booking's customer exists",

@@ -20,7 +20,7 @@ FLOORS = (
     ("availability",),
     ("booking",),
     ("payment", "notification", "review", "webhook"),
-    ("report", "admin", "realtime"),
+    ("report", "admin", "people", "realtime"),
     ("platform",),
 )
 FLOOR = {domain: number for number, domains in enumerate(FLOORS, 1) for domain in domains}
@@ -31,6 +31,8 @@ PUBLIC = {"service", "schemas", "errors", "rules"}
 #: and what else is offered on purpose
 OFFERED = {
     "bookings.event.consumer",  # what domains register to follow events
+    "bookings.account.directory",  # managing the accounts of others, over HTTP by people
+    "bookings.account.invitations",
     "bookings.event.nudge",  # wakes the relay after a commit
     "bookings.booking.listing",  # lists of bookings, over sockets too
     "bookings.event.stream",  # the reading end of the published order

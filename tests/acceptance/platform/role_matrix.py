@@ -32,6 +32,7 @@ _ANYBODY = (200,) * 6
 _SIGNED_IN = (401, 200, 200, 200, 200, 200)
 _PARTIES = (401, 200, 404, 200, 404, 200)
 _STAFF = (401, 403, 404, 200, 404, 200)
+_FOR_ADMIN = (401, 404, 404, 404, 404, 200)
 _ADMIN = (401, 403, 403, 403, 403, 200)
 
 ROWS = (
@@ -39,10 +40,20 @@ ROWS = (
     Row("POST", "/auth/login", _ANYBODY, send="credentials"),
     Row("POST", "/auth/refresh", _ANYBODY, send="refresh token"),
     Row("POST", "/auth/logout", (204,) * 6, send="refresh token"),
+    Row("POST", "/auth/password", _ANYBODY, send="invitation"),
     Row("GET", "/me", _SIGNED_IN),
     Row("PATCH", "/me", _SIGNED_IN, send="locale"),
     Row("PUT", "/me/password", _SIGNED_IN, send="passwords"),
+    Row("GET", "/users", _ADMIN),
+    Row("POST", "/users", (401, 403, 403, 403, 403, 201), send="new user"),
+    # In these rows the user is a stranger to all but the admin.
+    Row("GET", "/users/{userId}", _FOR_ADMIN),
+    Row("PUT", "/users/{userId}", _FOR_ADMIN, send="name"),
+    Row("PATCH", "/users/{userId}", _FOR_ADMIN, send="locale"),
     Row("PATCH", "/users/{userId}/role", _ADMIN, send="role"),
+    Row("POST", "/users/{userId}/invitation", _ADMIN, send="nothing"),
+    Row("POST", "/users/{userId}/disable", _ADMIN, send="nothing"),
+    Row("POST", "/users/{userId}/enable", _ADMIN, send="nothing"),
     Row("GET", "/audit", _ADMIN),
     Row("GET", "/resources", _SIGNED_IN),
     Row("POST", "/resources", (401, 403, 403, 403, 403, 201), send="workspace"),

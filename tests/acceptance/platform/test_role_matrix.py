@@ -42,6 +42,14 @@ class Cast:
         actor = self.actors[role]
         return self.client.token(actor) if actor else None
 
+    def invitation(self) -> str:
+        """An invitation for somebody new."""
+        body = {"email": new_email(), "name": "Invited"}
+        token: str = self.client.call("POST", "/users", body, token=self.token("admin")).get_json()["invitation"][
+            "token"
+        ]
+        return token
+
     def wish(self) -> Json:
         """A booking of the customer with the provider, at a time nobody has had yet."""
         start = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30, hours=next(_hours))
@@ -106,6 +114,9 @@ class Cast:
             "refresh token": lambda: {"refreshToken": self.client.register()["refreshToken"]},
             "locale": lambda: {"locale": "de"},
             "passwords": lambda: {"currentPassword": PASSWORD, "newPassword": PASSWORD},
+            "invitation": lambda: {"token": self.invitation(), "newPassword": PASSWORD},
+            "new user": lambda: {"email": new_email(), "name": "Somebody"},
+            "name": lambda: {"name": f"Named by {role}"},
             "role": lambda: {"role": "provider"},
             "workspace": lambda: {"kind": "workspace", "name": "Room", "timeZone": "Europe/Berlin"},
             "service": lambda: {

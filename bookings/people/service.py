@@ -1,0 +1,65 @@
+"""Managing people: who sees whom, and what else changes when an account does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from bookings import queries
+from bookings.account import directory
+from bookings.account import service as account
+from bookings.account.rules import CAUSES, CHANNELS
+from bookings.auth import Actor, Caller
+from bookings.db import Database, Tx
+from bookings.errors import Forbidden, NotFound
+from bookings.resource import service as resource
+
+_sql = queries.load("people")
+Versions = tuple[int, ...] | None
+
+
+def get(database: Database, *, actor: Actor, user_id: UUID) -> tuple[str, int]:
+    """A user's document and version, as far as the actor may see it. Raises NotFound.
+
+    An admin sees everyone, everybody themselves, and a provider the few fields of whoever has booked them.
+    """
+    if actor.is_admin or actor.id == user_id:
+        return account.get(database, user_id=user_id)
+    row = None
+    if actor.role == "provider":
+        row = database.row(_sql.find_customer, {"id": user_id, "provider_id": actor.id})
+    if row is None:
+        raise NotFound
+    return row[0], row[1]
+
+
+def check_may_change(database: Database, *, actor: Actor, user_id: UUID) -> None:
+    """Admins change everyone, others themselves. Raises NotFound for whom the actor cannot see, else Forbidden."""
+    if not actor.is_admin and actor.id != user_id:
+        get(database, actor=actor, user_id=user_id)
+        raise Forbidden("Only the person themself or an admin may change a profile.")
+
+
+def whole(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A whole profile as a change: what it leaves out is named, with its default."""
+    empty: dict[str, Any] = {"phone": None, "timeZone": "UTC", "locale": "en", "addresses": []}
+    wished = body.get("notifications", {})
+    named = {name: {cause: wished.get(name, {}).get(cause, True) for cause in CAUSES} for name in CHANNELS.values()}
+    return {**empty, **body, "notifications": named}
+
+
+def disable(tx: Tx, *, caller: Caller, user_id: UUID, reason: str | None, versions: Versions) -> tuple[str, int]:
+    """Disable an account; a provider's own resource takes no new bookings any more.
+
+    Raises as `directory.disable`.
+    """
+    answer = directory.disable(tx, caller=caller, user_id=user_id, reason=reason, versions=versions)
+    close_calendar(tx, caller=caller, user_id=user_id)
+    return answer
+
+
+def close_calendar(tx: Tx, *, caller: Caller, user_id: UUID) -> None:
+    """A provider who cannot sign in cannot be booked; for everybody else nothing happens."""
+    if resource.exists(tx, resource_id=user_id):
+        resource.change(tx, caller=caller, resource_id=user_id, body={"active": False}, versions=None)
