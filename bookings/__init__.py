@@ -43,8 +43,9 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
     """Every blueprint with the guard that stands before all its routes."""
     from bookings import problems
     from bookings.account import routes as account
+    from bookings.admin.job_routes import blueprint as jobs
     from bookings.audit.routes import blueprint as audit
-    from bookings.auth import public, signed_in
+    from bookings.auth import admins, public, signed_in
     from bookings.booking.routes import blueprint as booking
     from bookings.catalogue import routes as catalogue
     from bookings.people.routes import blueprint as people
@@ -61,6 +62,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
         (account.blueprint, signed_in),
         (people, signed_in),
         (audit, signed_in),
+        (jobs, admins),
         (resource, signed_in),
         (catalogue.public, public),
         (catalogue.blueprint, signed_in),

@@ -17,6 +17,9 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("relay", help="publish events in order; several may run, one is active")
     token = commands.add_parser("token", help="print an access token for a user, for development")
     token.add_argument("user", help="e-mail address or id")
+    skip = commands.add_parser("skip-event", help="leave out an event that a consumer cannot get past")
+    skip.add_argument("consumer", help="its name, as in GET /jobs/health")
+    skip.add_argument("position", type=int, help="the event's position: its failingPosition")
     options = parser.parse_args(arguments)
     try:
         settings = Settings.from_env()
@@ -24,6 +27,11 @@ def main(arguments: list[str] | None = None) -> int:
             from bookings.worker import run
         elif options.command == "relay":
             from bookings.event.relay import run
+        elif options.command == "skip-event":
+            from bookings.event.commands import skip_event
+
+            log.configure(settings.log_level)
+            return skip_event(settings, options.consumer, options.position)
         else:
             from bookings.account.commands import print_token
 

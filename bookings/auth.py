@@ -119,6 +119,12 @@ def signed_in() -> None:
     g.actor = current_app.extensions["tokens"].verify(token.strip())[0]
 
 
+def admins() -> None:
+    """Guard: a valid access token of an admin is needed. Raises Unauthorized, Forbidden."""
+    signed_in()
+    require_admin(g.actor)
+
+
 def require_admin(actor: Actor) -> None:
     """Raise Forbidden unless the actor is an admin."""
     if not actor.is_admin:

@@ -7,7 +7,7 @@ import hashlib
 
 from huey import RedisHuey
 from huey.serializer import SignedSerializer
-from redis import ConnectionPool
+from redis import ConnectionPool, Redis
 
 from bookings.config import Settings
 
@@ -25,3 +25,9 @@ def make_huey(settings: Settings) -> RedisHuey:
         # BRPOP blocks for less than the socket's timeout.
         read_timeout=2,
     )
+
+
+def lengths(redis: Redis, settings: Settings) -> tuple[int, int]:
+    """How many tasks wait to be run, and how many for their time. Raises RedisError."""
+    storage = make_huey(settings).storage
+    return redis.llen(storage.queue_key), redis.zcard(storage.schedule_key)

@@ -17,6 +17,7 @@ from bookings.config import Settings
 from bookings.db import Database
 from bookings.event.consumer import Consumers
 from bookings.event.nudge import Nudge
+from bookings.job import housekeeping as job_housekeeping
 from bookings.job.crew import Crew
 from bookings.job.runner import Runner
 from bookings.job.service import Registry
@@ -66,6 +67,7 @@ def work(settings: Settings, register: Register) -> int:
     huey = make_huey(settings)
     housekeeping.register(huey, database, settings)
     account_jobs.register(huey, database)
+    job_housekeeping.register(huey, database, settings)
     planner = Planner(database, notification_jobs.register(huey, database, nudge.ring), nudge.ring)
     crew = Crew(database, huey, Runner(database, registry, settings, nudge.ring))
     planner.start()

@@ -1,8 +1,10 @@
-"""What a handler may raise to steer its job. Anything else it raises is a failed attempt."""
+"""What a handler may raise to steer its job (all else it raises is a failed attempt), and what admins are refused."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+
+from bookings.errors import Conflict
 
 
 class GiveUp(Exception):
@@ -19,3 +21,15 @@ class Later(Exception):
 
 class LeaseLost(Exception):
     """This run of the job is no longer ours: it took too long, or somebody took it over. Stop; nothing is recorded."""
+
+
+class JobNotDead(Conflict):
+    """Only a job that has failed can be tried again, only a dead one discarded."""
+
+    code = "job-not-dead"
+
+
+class SameJobOpen(Conflict):
+    """Another job of the same kind and key is to be done already; this one is not needed."""
+
+    code = "same-job-open"

@@ -23,7 +23,8 @@ from bookings.db import Database
 from bookings.errors import DatabaseUnavailable
 from bookings.event import service as event_service
 from bookings.event import stream
-from bookings.jobs import make_huey
+from bookings.job import care
+from bookings.jobs import lengths
 from bookings.realtime import hub
 
 log = logging.getLogger(__name__)
@@ -71,8 +72,8 @@ class Lookups(Collector):
     def __init__(self, settings: Settings, database: Database, redis: Redis) -> None:
         self._database = database
         self._redis = redis
-        storage = make_huey(settings).storage
-        self._queue, self._schedule = storage.queue_key, storage.schedule_key
+        self._settings = settings
+        self._lease = settings.job_lease.total_seconds()
 
     def collect(self) -> Iterator[Metric]:
         """All families that can be read now."""
@@ -100,6 +101,32 @@ class Lookups(Collector):
         yield _counter("bookings_written", "Bookings made, as PostgreSQL's statistics count them", bookings)
         yield _counter("bookings_reminders_sent", "Reminders sent, as PostgreSQL's statistics count them", reminders)
 
+        yield from self._jobs()
+        yield from self._consumers()
+
+    def _jobs(self) -> Iterator[Metric]:
+        counted = GaugeMetricFamily("bookings_jobs_count", "Jobs by kind and state", labels=["kind", "state"])
+        for kind, states in care.counts(self._database).items():
+            for state, count in states.items():
+                counted.add_metric([kind, state], count)
+        yield counted
+        due = GaugeMetricFamily("bookings_jobs_due_seconds", "How long the oldest job is due", labels=["kind"])
+        for kind, seconds in care.oldest_due(self._database).items():
+            due.add_metric([kind], seconds)
+        yield due
+        alive = sum(worker.silent < self._lease for worker in care.workers(self._database))
+        yield _gauge("bookings_job_workers", "Worker processes that live", alive)
+
+    def _consumers(self) -> Iterator[Metric]:
+        behind = GaugeMetricFamily("bookings_consumer_behind", "Events behind a consumer", labels=["consumer"])
+        lag = GaugeMetricFamily("bookings_consumer_lag_seconds", "Age of the oldest of them", labels=["consumer"])
+        failures = GaugeMetricFamily("bookings_consumer_failures", "Tries at one event", labels=["consumer"])
+        for standing in event_service.consumers(self._database):
+            behind.add_metric([standing.name], standing.behind)
+            lag.add_metric([standing.name], standing.lag)
+            failures.add_metric([standing.name], standing.failures)
+        yield from (behind, lag, failures)
+
     def _sockets(self) -> Iterator[Metric]:
         yield _gauge("bookings_sockets_open", "Open WebSockets of this process", hub.sockets())
         position = hub.position()
@@ -114,8 +141,9 @@ class Lookups(Collector):
     def _from_redis(self) -> Iterator[Metric]:
         yield _gauge("bookings_stream_position", "The position the Redis stream ends with", stream.end(self._redis))
         jobs = GaugeMetricFamily("bookings_jobs", "Background tasks by state", labels=["state"])
-        jobs.add_metric(["pending"], self._redis.llen(self._queue))
-        jobs.add_metric(["scheduled"], self._redis.zcard(self._schedule))
+        pending, scheduled = lengths(self._redis, self._settings)
+        jobs.add_metric(["pending"], pending)
+        jobs.add_metric(["scheduled"], scheduled)
         yield jobs
 
 

@@ -134,3 +134,121 @@ DELETE FROM job_workers WHERE id = %(id)s
 -- name: forget_workers
 -- Those who have not been seen for a day have been noticed by now.
 DELETE FROM job_workers WHERE seen_at < now() - interval '1 day'
+
+-- fragment: shown_state
+-- A job's state as people see it: a waiting one whose time lies ahead is scheduled.
+CASE WHEN j.state = 'waiting' AND j.run_at > now() THEN 'scheduled' ELSE j.state END
+
+-- fragment: document
+-- The JSON of a job `j`.
+(SELECT row_to_json(d)::text FROM (SELECT
+    j.id,
+    j.kind,
+    j.key,
+    {shown_state} AS state,
+    j.payload,
+    j.attempts,
+    j.max_attempts AS "maxAttempts",
+    j.progress,
+    j.last_error AS "lastError",
+    j.worker_id AS "workerId",
+    btrim(to_json(j.run_at AT TIME ZONE 'UTC')::text, '"') || 'Z' AS "runAt",
+    btrim(to_json(j.created_at AT TIME ZONE 'UTC')::text, '"') || 'Z' AS "createdAt",
+    btrim(to_json(j.started_at AT TIME ZONE 'UTC')::text, '"') || 'Z' AS "startedAt",
+    btrim(to_json(j.finished_at AT TIME ZONE 'UTC')::text, '"') || 'Z' AS "finishedAt"
+) AS d)
+
+-- name: find
+-- One job.
+SELECT {document} AS document FROM jobs AS j WHERE j.id = %(id)s
+
+-- fragment: chosen
+-- The filters of the list.
+(%(kind)s::text IS NULL OR j.kind = %(kind)s)
+   AND (%(states)s::text[] IS NULL OR {shown_state} = ANY (%(states)s))
+
+-- name: list_of_all
+-- One page, the newest first: ids are ordered by time.
+SELECT j.id, {document} AS document FROM jobs AS j
+ WHERE j.id < %(before)s::uuid AND {chosen}
+ ORDER BY j.id DESC LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint
+
+-- name: list_of_open
+-- The same where no state is wanted that jobs end in when all is well; an index holds only these.
+SELECT j.id, {document} AS document FROM jobs AS j
+ WHERE j.state NOT IN ('done', 'discarded') AND j.id < %(before)s::uuid AND {chosen}
+ ORDER BY j.id DESC LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint
+
+-- name: total_of_all
+-- How many there are, counted no further than the bound.
+SELECT count(*) FROM (SELECT FROM jobs AS j WHERE {chosen} LIMIT %(bound)s) AS counted
+
+-- name: total_of_open
+-- The same of those that are not done.
+SELECT count(*) FROM (SELECT FROM jobs AS j WHERE j.state NOT IN ('done', 'discarded') AND {chosen}
+                      LIMIT %(bound)s) AS counted
+
+-- name: lock
+-- A job that an admin decides about.
+SELECT j.id, j.kind, j.key, j.attempts, j.last_error, {shown_state} AS state
+  FROM jobs AS j WHERE j.id = %(id)s FOR NO KEY UPDATE
+
+-- name: retry
+-- Begin anew, now, with all its attempts. The unique index refuses it while another of its key is to be done.
+UPDATE jobs AS j SET state = 'waiting', run_at = now(), attempts = 0, progress = 0, queued_until = NULL,
+       leased_until = NULL, told_at = NULL, finished_at = NULL
+ WHERE j.id = %(id)s
+RETURNING {document} AS document
+
+-- name: discard
+-- Nobody is to do it any more; what went wrong stays readable until it is cleaned up.
+UPDATE jobs AS j SET state = 'discarded', leased_until = NULL, finished_at = now() WHERE j.id = %(id)s
+RETURNING {document} AS document
+
+-- name: cleanup
+-- Forget what ended longer ago, a batch at a time, oldest first.
+WITH old AS MATERIALIZED (
+    SELECT id FROM jobs WHERE state IN ('done', 'discarded') AND finished_at < now() - %(age)s::interval
+     ORDER BY finished_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM jobs USING old WHERE jobs.id = old.id RETURNING jobs.state
+)
+SELECT count(*) FILTER (WHERE state = 'done') AS done, count(*) FILTER (WHERE state = 'discarded') AS discarded FROM gone
+
+-- name: count_open
+-- What is not done, by kind and state; looks at no more jobs than the bound, because a scrape must stay cheap.
+SELECT kind, state, count(*) AS count
+  FROM (SELECT j.kind, {shown_state} AS state FROM jobs AS j WHERE j.state NOT IN ('done', 'discarded')
+         LIMIT %(bound)s) AS seen
+ GROUP BY kind, state
+
+-- name: count_ended
+-- What ended last, by kind and state, up to the bound.
+SELECT kind, state, count(*) AS count
+  FROM (SELECT kind, state FROM jobs WHERE state IN ('done', 'discarded') ORDER BY finished_at DESC LIMIT %(bound)s) AS seen
+ GROUP BY kind, state
+
+-- name: oldest_due
+-- For how many seconds the oldest job of each kind has been due that nobody has started.
+SELECT kind, greatest(extract(epoch FROM now() - min(run_at)), 0)::float8 AS seconds
+  FROM (SELECT kind, run_at FROM jobs WHERE state IN ('waiting', 'failed') AND run_at <= now()
+         ORDER BY run_at LIMIT %(bound)s) AS due
+ GROUP BY kind
+
+-- name: workers
+-- Who has given a sign of life, and how long ago.
+SELECT id, host, pid, kinds, running, started_at, seen_at,
+       greatest(extract(epoch FROM now() - seen_at), 0)::float8 AS silent
+  FROM job_workers ORDER BY started_at, id
+
+-- name: pace
+-- How jobs of each kind went that ended within the time, of the last so many: how long they waited (from when they were
+-- due) and ran, in seconds.
+SELECT kind, count(*) AS done, avg(attempts)::float8 AS attempts,
+       percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY waited) AS waited,
+       percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY ran) AS ran
+  FROM (SELECT kind, attempts, greatest(extract(epoch FROM started_at - run_at), 0)::float8 AS waited,
+               greatest(extract(epoch FROM finished_at - started_at), 0)::float8 AS ran
+          FROM jobs WHERE state = 'done' AND finished_at > now() - %(within)s::interval
+         ORDER BY finished_at DESC LIMIT %(bound)s) AS ended
+ GROUP BY kind ORDER BY kind

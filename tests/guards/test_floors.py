@@ -34,6 +34,7 @@ OFFERED = {
     "bookings.account.directory",  # managing the accounts of others, over HTTP by people
     "bookings.account.invitations",
     "bookings.event.nudge",  # wakes the relay after a commit
+    "bookings.job.care",  # jobs as admins and metrics see them
     "bookings.booking.listing",  # lists of bookings, over sockets too
     "bookings.event.stream",  # the reading end of the published order
     "bookings.realtime.hub",  # counts for metrics

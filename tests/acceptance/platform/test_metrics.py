@@ -167,6 +167,25 @@ def test_a_silent_relay_shows(service: Service, world: World, token: str) -> Non
     service.start("relay")
 
 
+def test_jobs_and_consumers_show(service: Service, world: World) -> None:
+    """A job that nobody knows and a consumer that is stuck: what an operator's alarms look at."""
+    world.query(
+        """INSERT INTO jobs (id, kind, payload, max_attempts, run_at)
+           VALUES (gen_random_uuid(), 'unknown', '{}', 8, now() - interval '2 minutes')"""
+    )
+    world.query(
+        """INSERT INTO event_consumers (name, position, failing, failures, last_error, retry_at)
+           VALUES ('stuck', 0, 1, 3, 'broken', now())"""
+    )
+    samples = scrape(service.base_url)
+    assert value(samples, "bookings_jobs_count", kind="unknown", state="waiting") == 1
+    assert value(samples, "bookings_jobs_due_seconds", kind="unknown") >= 120
+    assert value(samples, "bookings_job_workers") == 1
+    assert value(samples, "bookings_consumer_failures", consumer="stuck") == 3
+    assert value(samples, "bookings_consumer_behind", consumer="stuck") >= 1
+    assert value(samples, "bookings_consumer_lag_seconds", consumer="stuck") > 0
+
+
 def test_sockets_are_counted_where_they_are(service: Service, token: str) -> None:
     """The sockets process tells of its own."""
     import websocket

@@ -81,6 +81,7 @@ class Cast:
         path = row.path.replace("{resourceId}", str(self.provider.id)).replace("{code}", "slot-taken")
         path = path.replace("{name}", "start.js").replace("{userId}", str(self.world.user().id))
         path = path.replace("{providerId}", str(self.provider.id))
+        path = path.replace("{jobId}", self.dead_job()) if "{jobId}" in path else path
         path = path.replace("{reviewId}", self.review()) if "{reviewId}" in path else path
         for word, folder, name in (
             ("{serviceId}", "/services", "service"),
@@ -89,6 +90,15 @@ class Cast:
             if word in path:
                 path = path.replace(word, self.made(folder, self.body(name, "admin")))
         return path.replace("{bookingId}", self.booking(row.given)) if "{bookingId}" in path else path
+
+    def dead_job(self) -> str:
+        """The id of a new job that is dead."""
+        made = self.world.query(
+            """INSERT INTO jobs
+                   (id, kind, payload, state, attempts, run, max_attempts, last_error, started_at, finished_at)
+               VALUES (gen_random_uuid(), 'mail', '{}', 'dead', 8, 8, 8, 'broken', now(), now()) RETURNING id"""
+        )
+        return str(made[0]["id"])
 
     def completed(self) -> str:
         """The id of a new booking that took place."""
@@ -245,6 +255,7 @@ def fingerprint(world: World) -> list[Json]:
                   (SELECT md5(string_agg(u::text, '' ORDER BY id)) FROM users AS u) AS users,
                   (SELECT md5(string_agg(s::text, '' ORDER BY id)) FROM services AS s) AS services,
                   (SELECT md5(string_agg(c::text, '' ORDER BY id)) FROM categories AS c) AS categories,
+                  (SELECT md5(string_agg(j::text, '' ORDER BY id)) FROM jobs AS j) AS jobs,
                   (SELECT count(*) FROM outbox) AS outbox, (SELECT count(*) FROM booking_history) AS history,
                   (SELECT count(*) FROM allocations) AS allocations, (SELECT count(*) FROM reminders) AS reminders"""
     )

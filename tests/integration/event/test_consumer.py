@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from bookings.__main__ import main
 from bookings.config import Settings
 from bookings.db import Database, Tx
 from bookings.event import service
@@ -140,8 +141,13 @@ def test_many_processes_share_a_consumer(stage: Stage) -> None:
     stage.happen(BATCH * 20)
     followers = [stage.follower() for _ in range(4)]
     followers[0].turn()
+
+    def work(follower: Follower) -> None:
+        while stage.cursor().behind:
+            follower.turn()
+
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda follower: [follower.turn() for _ in range(100)], followers))
+        list(pool.map(work, followers))
     assert stage.handled() == list(range(1, BATCH * 20 + 1))
 
 
@@ -221,3 +227,40 @@ def test_a_lost_connection_is_no_failure_of_the_event(stage: Stage) -> None:
     assert killed
     assert stage.handled() == [1, 2, 3]
     assert stage.cursor().failures == 0
+
+
+@pytest.fixture
+def command(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """`python -m bookings …` with this database."""
+    monkeypatch.setenv("APP_ENV", "test")
+    monkeypatch.setenv("DATABASE_URL", stage.world.address)
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("JWT_SECRET", "for tests, of no use anywhere at all")
+    # Logging is the process's own business; a test has a process of many.
+    monkeypatch.setattr("bookings.log.configure", lambda level: None)
+    return lambda *arguments: main([*arguments])
+
+
+def test_the_command_that_leaves_out_an_event(
+    stage: Stage, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage.happen(2)
+
+    def handle(tx: Tx, event: Event) -> None:
+        raise RuntimeError("never")
+
+    drain(stage.follower(handle))
+    assert command("skip-event", "c", "2") == 1
+    assert command("skip-event", "nobody", "1") == 1
+    assert capsys.readouterr().err.count("\n") == 2
+    assert command("skip-event", "c", "1") == 0
+    assert "RuntimeError: never" in capsys.readouterr().out
+    assert (stage.cursor().position, stage.cursor().failing) == (1, None)
+    entries = stage.world.query("SELECT action, subject_id, before FROM audit_entries")
+    assert [(entry["action"], entry["subject_id"]) for entry in entries] == [("consumer.skip", "c")]
+    assert entries[0]["before"] == {"position": 1, "lastError": "RuntimeError: never"}
+
+
+def test_the_command_without_a_database(command: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    assert command("skip-event", "c", "1") == 1
