@@ -52,6 +52,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
     from bookings.platform.routes import blueprint as platform
     from bookings.realtime import routes as realtime
     from bookings.realtime.handshake import handshake
+    from bookings.report.routes import blueprint as report
     from bookings.resource.routes import blueprint as resource
     from bookings.review import routes as review
 
@@ -69,6 +70,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
         (booking, signed_in),
         (review.public, public),
         (review.blueprint, signed_in),
+        (report, signed_in),
         (realtime.tickets, signed_in),
         (realtime.blueprint, handshake),
     ]

@@ -7,10 +7,11 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, LiteralString, TypeVar
 
 import psycopg
-from psycopg import Connection
+from psycopg import Connection, sql
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
@@ -64,6 +65,15 @@ class Tx:
     def execute(self, query: LiteralString, params: Params | None = None) -> int:
         """Run a statement that returns nothing of interest; the number of rows it touched."""
         return self._connection.execute(query, params).rowcount
+
+    def stream(
+        self, query: LiteralString, params: Params | None = None, *, batch: int = 1000
+    ) -> Iterator[tuple[Any, ...]]:
+        """All rows, read from a cursor of the server `batch` at a time: as many as there are, never all in memory."""
+        with self._connection.cursor(name="stream") as cursor:
+            cursor.itersize = batch
+            cursor.execute(query, params)
+            yield from cursor
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -181,6 +191,19 @@ class Database:
     def transaction(self) -> Iterator[Tx]:
         """A transaction for reading several things at one time, or for work that must not be replayed."""
         with translated(), self.pool.connection() as connection, connection.transaction(), _noticed():
+            yield Tx(connection)
+
+    @contextmanager
+    def snapshot(self, *, limit: timedelta) -> Iterator[Tx]:
+        """Everything as it was at the first query, read only, however long the reading takes.
+
+        Each query may take as long as `limit`. Raises as `row` does; nothing is tried again.
+        """
+        milliseconds = int(limit.total_seconds() * 1000)
+        with translated(), self.pool.connection() as connection, connection.transaction():
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            for setting in ("statement_timeout", "idle_in_transaction_session_timeout"):
+                connection.execute(sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(setting), milliseconds))
             yield Tx(connection)
 
     def _persist(self, once: Callable[[], T], may_repeat: Callable[[], bool]) -> T:

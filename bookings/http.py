@@ -85,7 +85,7 @@ def _remembering(schema: Schema) -> Callable[[bytes], Mapping[str, Any]]:
 def described(
     answers: dict[int, Any], problems: Iterable[type[DomainError]] = ()
 ) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
-    """Give a contract to a view that makes its own response. `answers` may name a media type instead of a schema."""
+    """Give a contract to a view that makes its own response. `answers` may name media types instead of a schema."""
 
     def decorate(view: Callable[..., Response]) -> Callable[..., Response]:
         view.contract = Contract(None, None, answers, tuple(problems), False)  # type: ignore[attr-defined]

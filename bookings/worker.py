@@ -24,6 +24,9 @@ from bookings.job.service import Registry
 from bookings.jobs import make_huey
 from bookings.notification import jobs as notification_jobs
 from bookings.notification.planner import Planner
+from bookings.report import jobs as report_jobs
+from bookings.report.scheduler import Scheduler
+from bookings.review import jobs as review_jobs
 
 _TASKS_AT_ONCE = 4
 #: threads of this process that may hold a connection beside those for tasks and consumers
@@ -47,6 +50,8 @@ class _Consumer(Consumer):  # type: ignore[misc]
 
 def register(registry: Registry, consumers: Consumers, database: Database, settings: Settings) -> None:
     """Every domain's kinds of jobs, and what it wants to hear of the others."""
+    consumers.add(review_jobs.consumer())
+    report_jobs.register(registry, database, settings)
     # e.g. payment_jobs.register(registry, database, settings); consumers.add(payment_jobs.consumer(settings))
 
 
@@ -70,11 +75,14 @@ def work(settings: Settings, register: Register) -> int:
     job_housekeeping.register(huey, database, settings)
     planner = Planner(database, notification_jobs.register(huey, database, nudge.ring), nudge.ring)
     crew = Crew(database, huey, Runner(database, registry, settings, nudge.ring))
+    scheduler = Scheduler(database, settings)
     planner.start()
+    scheduler.start()
     crew.start()
     consumers.start(database)
     _Consumer(huey, crew.begin_to_stop).run()
     planner.stop()
+    scheduler.stop()
     consumers.stop()
     crew.stop()
     database.close()

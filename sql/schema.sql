@@ -1,4 +1,4 @@
--- The schema after migration 0018, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0020, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -110,6 +110,11 @@ CREATE OR REPLACE FUNCTION reviews_keep_totals()
  RETURNS trigger
  LANGUAGE plpgsql
 AS $function$
+DECLARE
+    -- how many more reviews are shown, and how many more stars they give
+    more_reviews integer := NEW.shown::integer - CASE WHEN TG_OP = 'UPDATE' THEN OLD.shown::integer ELSE 0 END;
+    more_stars   integer := CASE WHEN NEW.shown THEN NEW.rating ELSE 0 END
+                          - CASE WHEN TG_OP = 'UPDATE' AND OLD.shown THEN OLD.rating ELSE 0 END;
 BEGIN
     INSERT INTO review_totals AS total (subject_id, stars, reviews)
     SELECT subject, stars, sum(change) FROM (
@@ -122,6 +127,15 @@ BEGIN
      GROUP BY subject, stars HAVING sum(change) <> 0
      ORDER BY subject, stars
     ON CONFLICT ON CONSTRAINT review_totals_pkey DO UPDATE SET reviews = total.reviews + excluded.reviews;
+
+    IF more_reviews <> 0 OR more_stars <> 0 THEN
+        UPDATE services SET rating_count = rating_count + more_reviews, rating_sum = rating_sum + more_stars
+         WHERE id = NEW.service_id;
+        -- A plain UPDATE of both would lock them in any order.
+        PERFORM FROM resources WHERE id IN (NEW.provider_id, NEW.workspace_id) ORDER BY id FOR NO KEY UPDATE;
+        UPDATE resources SET rating_count = rating_count + more_reviews, rating_sum = rating_sum + more_stars
+         WHERE id IN (NEW.provider_id, NEW.workspace_id);
+    END IF;
     RETURN NULL;
 END $function$;
 
@@ -406,6 +420,66 @@ CREATE TABLE reminders (
 );
 CREATE INDEX reminders_due ON reminders USING btree (due_at) WHERE sent_at IS NULL;
 
+CREATE TABLE report_schedules (
+    id uuid NOT NULL,
+    requester_id uuid NOT NULL,
+    owner_id uuid,
+    name text,
+    kind text NOT NULL,
+    group_by text,
+    filters jsonb NOT NULL,
+    format text NOT NULL,
+    every text NOT NULL,
+    at time without time zone NOT NULL,
+    weekday smallint,
+    day smallint,
+    active boolean DEFAULT true NOT NULL,
+    next_at timestamp with time zone NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT report_schedules_pkey PRIMARY KEY (id),
+    CONSTRAINT report_schedules_every_known CHECK (every = 'daily'::text AND weekday IS NULL AND day IS NULL OR every = 'weekly'::text AND weekday >= 1 AND weekday <= 7 AND day IS NULL OR every = 'monthly'::text AND weekday IS NULL AND day >= 1 AND day <= 31)
+);
+CREATE INDEX report_schedules_by_requester ON report_schedules USING btree (requester_id, created_at, id);
+CREATE INDEX report_schedules_due ON report_schedules USING btree (next_at) WHERE active;
+
+CREATE TABLE reports (
+    id uuid NOT NULL,
+    requester_id uuid NOT NULL,
+    owner_id uuid,
+    kind text NOT NULL,
+    from_at timestamp with time zone NOT NULL,
+    to_at timestamp with time zone NOT NULL,
+    time_zone text NOT NULL,
+    group_by text,
+    filters jsonb NOT NULL,
+    format text NOT NULL,
+    status text DEFAULT 'waiting'::text NOT NULL,
+    progress smallint DEFAULT 0 NOT NULL,
+    attempt integer DEFAULT 0 NOT NULL,
+    error text,
+    snapshot_at timestamp with time zone,
+    rows bigint,
+    bytes bigint,
+    file text,
+    schedule_id uuid,
+    due_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT reports_pkey PRIMARY KEY (id),
+    CONSTRAINT reports_finished_whole CHECK ((status = 'finished'::text) = (file IS NOT NULL AND rows IS NOT NULL AND bytes IS NOT NULL AND snapshot_at IS NOT NULL)),
+    CONSTRAINT reports_once_per_period UNIQUE (schedule_id, due_at),
+    CONSTRAINT reports_period_not_empty CHECK (to_at > from_at),
+    CONSTRAINT reports_progress_bounded CHECK (progress >= 0 AND progress <= 100),
+    CONSTRAINT reports_status_known CHECK (status = ANY (ARRAY['waiting'::text, 'running'::text, 'finished'::text, 'failed'::text]))
+);
+CREATE INDEX reports_by_age ON reports USING btree (created_at, id);
+CREATE INDEX reports_by_expiry ON reports USING btree (expires_at);
+CREATE INDEX reports_by_requester ON reports USING btree (requester_id, created_at, id);
+
 CREATE TABLE resources (
     id uuid NOT NULL,
     kind text NOT NULL,
@@ -614,6 +688,9 @@ ALTER TABLE notifications ADD CONSTRAINT notifications_recipient_known FOREIGN K
 ALTER TABLE notifications ADD CONSTRAINT notifications_reminder_known FOREIGN KEY (reminder_id) REFERENCES reminders(id);
 ALTER TABLE refresh_families ADD CONSTRAINT refresh_families_user_known FOREIGN KEY (user_id) REFERENCES users(id);
 ALTER TABLE refresh_tokens ADD CONSTRAINT refresh_tokens_family_known FOREIGN KEY (family_id) REFERENCES refresh_families(id) ON DELETE CASCADE;
+ALTER TABLE report_schedules ADD CONSTRAINT report_schedules_requester_known FOREIGN KEY (requester_id) REFERENCES users(id);
+ALTER TABLE reports ADD CONSTRAINT reports_requester_known FOREIGN KEY (requester_id) REFERENCES users(id);
+ALTER TABLE reports ADD CONSTRAINT reports_schedule_known FOREIGN KEY (schedule_id) REFERENCES report_schedules(id) ON DELETE SET NULL;
 ALTER TABLE resources ADD CONSTRAINT resources_owner_known FOREIGN KEY (owner_id) REFERENCES users(id);
 ALTER TABLE reviews ADD CONSTRAINT reviews_author_known FOREIGN KEY (author_id) REFERENCES users(id);
 ALTER TABLE reviews ADD CONSTRAINT reviews_booking_known FOREIGN KEY (booking_id) REFERENCES bookings(id);

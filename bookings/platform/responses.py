@@ -109,9 +109,10 @@ def _answer(status: int, shape: Any, replayable: bool, limited: bool) -> dict[st
     if replayable:
         headers.append("Idempotent-Replayed")
     response: dict[str, Any] = {"description": _summary(status, shape), "headers": _pick(headers, limited)}
-    if isinstance(shape, str):
+    if isinstance(shape, str | tuple):
         response["content"] = {
-            shape: {"schema": {"type": "object"} if shape == "application/json" else {"type": "string"}}
+            one: {"schema": {"type": "object"} if one == "application/json" else {"type": "string"}}
+            for one in ((shape,) if isinstance(shape, str) else shape)
         }
     elif shape is not None:
         response["content"] = {"application/json": {"schema": shape}}

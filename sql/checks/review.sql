@@ -27,3 +27,21 @@ SELECT booking_id, count(*) AS times FROM reviews GROUP BY booking_id HAVING cou
 SELECT r.id, r.booking_id, r.created_at
   FROM reviews AS r
  WHERE NOT EXISTS (SELECT FROM booking_history AS h WHERE h.booking_id = r.booking_id AND h.status = 'completed')
+
+-- name: rating_wrong
+-- The rating beside a service or resource is what its totals say.
+SELECT kind, id, rating_count, rating_sum, counted.*
+  FROM (SELECT 'service' AS kind, id, rating_count, rating_sum FROM services
+        UNION ALL SELECT 'resource', id, rating_count, rating_sum FROM resources) AS rated
+  LEFT JOIN (SELECT subject_id, sum(reviews) AS reviews, sum(reviews * stars) AS stars
+               FROM review_totals GROUP BY subject_id) AS counted ON counted.subject_id = rated.id
+ WHERE (rating_count, rating_sum) IS DISTINCT FROM (coalesce(reviews, 0), coalesce(stars, 0))
+
+-- name: not_with_its_booking
+-- A review is withdrawn exactly while its booking is not completed, as soon as the worker has heard of it.
+SELECT r.id, r.booking_id, b.status, r.withdrawn_at
+  FROM reviews AS r JOIN bookings AS b ON b.id = r.booking_id
+ WHERE r.deleted_at IS NULL AND (b.status = 'completed') <> (r.withdrawn_at IS NULL)
+   AND NOT EXISTS (SELECT FROM outbox WHERE booking_id = r.booking_id)
+   AND NOT EXISTS (SELECT FROM events WHERE booking_id = r.booking_id AND position >
+                   coalesce((SELECT position FROM event_consumers WHERE name = 'review'), 0))

@@ -10,7 +10,7 @@ r.id,
     r.text,
     json_build_object('name', (SELECT
         split_part(btrim(u.name), ' ', 1) || coalesce(' ' || substring(btrim(u.name) FROM ' (\S)\S*$') || '.', '')
-          FROM users AS u WHERE u.id = r.author_id)) AS author,
+          FROM users AS u WHERE u.id = r.author_id AND u.erased_at IS NULL)) AS author,
     CASE WHEN r.reply IS NOT NULL THEN json_build_object('text', r.reply,
         'repliedAt', btrim(to_json(r.replied_at AT TIME ZONE 'UTC')::text, '"') || 'Z') END AS reply,
     r.version,
@@ -134,8 +134,8 @@ SELECT json_build_object(
   FROM review_totals WHERE subject_id = %(subject_id)s
 
 -- name: known_service
--- Whether anything was said of a service under this id.
-SELECT 1 FROM review_totals WHERE subject_id = %(subject_id)s
+-- Whether there is such a service; what is not offered any more may be read about.
+SELECT 1 FROM services WHERE id = %(subject_id)s
 
 -- name: known_provider
 -- Whether somebody provides under this id.

@@ -71,6 +71,7 @@ class Service:
             "SOCKETS_BIND": f"127.0.0.1:{self.sockets_port}",
             "WEB_WORKERS": "2",
             "ENABLE_METRICS": "true",
+            "REPORT_DIR": str(self.folder / "reports"),
             "PYTHONUNBUFFERED": "1",
         }
 

@@ -34,6 +34,8 @@ _PARTIES = (401, 200, 404, 200, 404, 200)
 _STAFF = (401, 403, 404, 200, 404, 200)
 _FOR_ADMIN = (401, 404, 404, 404, 404, 200)
 _ADMIN = (401, 403, 403, 403, 403, 200)
+_REPORTERS = (401, 403, 403, 200, 200, 200)
+_ASKED = (401, 403, 403, 200, 404, 200)
 
 ROWS = (
     Row("POST", "/auth/register", (201,) * 6, send="registration"),
@@ -85,7 +87,7 @@ ROWS = (
     Row("POST", "/bookings/{bookingId}/check-in", _STAFF, send="nothing", given="begun"),
     Row("POST", "/bookings/{bookingId}/complete", _STAFF, send="nothing", given="begun"),
     Row("POST", "/bookings/{bookingId}/no-show", _STAFF, send="nothing", given="begun"),
-    Row("GET", "/reviews/services/{serviceId}", (404,) * 6),
+    Row("GET", "/reviews/services/{serviceId}", _ANYBODY),
     Row("GET", "/reviews/providers/{providerId}", _ANYBODY),
     Row("GET", "/reviews", _SIGNED_IN),
     Row("POST", "/reviews", (401, 201, 404, 403, 404, 403), send="review"),
@@ -104,6 +106,17 @@ ROWS = (
     Row("GET", "/jobs/queue/stats", _ADMIN),
     Row("GET", "/jobs/health", _ADMIN),
     Row("GET", "/jobs/metrics", _ADMIN),
+    Row("GET", "/reports", _REPORTERS),
+    Row("POST", "/reports", (401, 403, 403, 202, 202, 202), send="report"),
+    # The provider asked for the report and the schedule in the path.
+    Row("GET", "/reports/{reportId}", _ASKED),
+    Row("GET", "/reports/{reportId}/download", _ASKED, given="made"),
+    Row("DELETE", "/reports/{reportId}", (401, 403, 403, 204, 404, 204)),
+    Row("GET", "/reports/schedules", _REPORTERS),
+    Row("POST", "/reports/schedules", (401, 403, 403, 201, 201, 201), send="schedule"),
+    Row("GET", "/reports/schedules/{scheduleId}", _ASKED),
+    Row("PATCH", "/reports/schedules/{scheduleId}", _ASKED, send="pause"),
+    Row("DELETE", "/reports/schedules/{scheduleId}", (401, 403, 403, 204, 404, 204)),
     Row("POST", "/ws/tickets", (401, 201, 201, 201, 201, 201)),
     # The test stops short of the upgrade: whoever gets 400 is past the guard.
     Row("GET", "/ws", (401, 400, 400, 400, 400, 400)),

@@ -7,6 +7,7 @@ import itertools
 import socket
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -83,6 +84,8 @@ class Cast:
         path = path.replace("{providerId}", str(self.provider.id))
         path = path.replace("{jobId}", self.dead_job()) if "{jobId}" in path else path
         path = path.replace("{reviewId}", self.review()) if "{reviewId}" in path else path
+        path = path.replace("{reportId}", self.report(row.given)) if "{reportId}" in path else path
+        path = path.replace("{scheduleId}", self.schedule()) if "{scheduleId}" in path else path
         for word, folder, name in (
             ("{serviceId}", "/services", "service"),
             ("{categoryId}", "/categories", "category"),
@@ -116,6 +119,32 @@ class Cast:
         id: str = made.get_json()["id"]
         return id
 
+    def report(self, given: str) -> str:
+        """The id of a new report that the provider asked for; one that is made has a file."""
+        asked = self.client.call("POST", "/reports", self.body("report", "provider"), token=self.token("provider"))
+        assert asked.status_code == 202, asked.text
+        id: str = asked.get_json()["id"]
+        if given == "made":
+            folder = Path(self.client.app.extensions["settings"].report_dir)
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{id}.json").write_text("{}")
+            self.world.query(
+                """UPDATE reports SET status = 'finished', file = %s, rows = 0, bytes = 2, snapshot_at = now(),
+                          finished_at = now(), progress = 100 WHERE id = %s""",
+                f"{id}.json",
+                id,
+            )
+        return id
+
+    def schedule(self) -> str:
+        """The id of a new schedule of the provider's."""
+        made = self.client.call(
+            "POST", "/reports/schedules", self.body("schedule", "provider"), token=self.token("provider")
+        )
+        assert made.status_code == 201, made.text
+        id: str = made.get_json()["id"]
+        return id
+
     def body(self, name: str, role: str) -> Json | None:
         """The body of a row."""
         makers: dict[str, Callable[[], Json]] = {
@@ -144,6 +173,9 @@ class Cast:
             "rating": lambda: {"rating": 3},
             "reply": lambda: {"text": f"Thanks, says {role}."},
             "reason": lambda: {"reason": "Names somebody."},
+            "report": lambda: {"kind": "bookings", "from": "2027-03-01", "to": "2027-04-01"},
+            "schedule": lambda: {"kind": "bookings", "every": "daily", "at": "06:30"},
+            "pause": lambda: {"active": False},
             "nothing": dict,
         }
         return makers[name]() if name else None
@@ -159,7 +191,9 @@ def _id(session: Json) -> Any:
 def cast(module_database_url: str, run: Run) -> Iterator[Cast]:
     """The people, in a database of this module."""
     world = World(module_database_url)
-    client = Client(settings_for(module_database_url, run.shared().redis_server))
+    client = Client(
+        settings_for(module_database_url, run.shared().redis_server, report_dir=str(run.folder / "matrix-reports"))
+    )
     cast = Cast(client, world)
     _give_password(cast)
     yield cast

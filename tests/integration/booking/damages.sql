@@ -206,7 +206,7 @@ INSERT INTO reviews (id, booking_id, author_id, provider_id, workspace_id, resou
 
 -- name: star_that_nobody_gave
 -- A star that nobody gave.
-INSERT INTO review_totals (subject_id, stars, reviews) VALUES (gen_random_uuid(), 5, 1)
+INSERT INTO review_totals (subject_id, stars, reviews) SELECT id, 5, 1 FROM resources LIMIT 1
 -- name: two_open_jobs_of_a_key
 -- Two open jobs of a key.
 INSERT INTO jobs (id, kind, key, payload, max_attempts)
@@ -248,3 +248,40 @@ UPDATE services SET rating_count = 1, rating_sum = 6
 -- name: booking_of_a_service_that_is_not
 -- A booking of a service that is not.
 UPDATE bookings SET service_id = gen_random_uuid() WHERE id = {other}
+
+-- name: star_beside_a_name
+-- A star beside a name that no review gave.
+UPDATE resources SET rating_count = 1, rating_sum = 5
+
+-- name: review_shown_without_its_booking
+-- A review that is shown although its booking did not take place, long after the worker could know.
+WITH heard AS (INSERT INTO event_consumers (name, position) SELECT 'review', max(position) FROM events)
+INSERT INTO reviews (id, booking_id, author_id, workspace_id, resource_ids, rating, hidden_at, hidden_reason, created_at, updated_at)
+  SELECT gen_random_uuid(), id, user_id, workspace_id, resource_ids, 3, now(), 'x', now(), now() FROM bookings WHERE id = {gone}
+
+-- fragment: report
+-- What every report has.
+id, requester_id, kind, from_at, to_at, time_zone, filters, format, created_at, expires_at
+
+-- fragment: asked
+-- The values of that.
+gen_random_uuid(), id, 'bookings', now() - interval '1 day', now(), 'UTC', '{}'::jsonb, 'csv', now(), now()
+
+-- name: report_without_its_file
+-- A report that is finished and has no file.
+INSERT INTO reports ({report}, status, progress, finished_at)
+  SELECT {asked}, 'finished', 100, now() FROM users LIMIT 1
+
+-- name: report_that_nobody_makes
+-- A report that nobody makes.
+INSERT INTO reports ({report}) SELECT {asked} FROM users LIMIT 1
+
+-- name: period_reported_twice
+-- A period reported twice.
+INSERT INTO reports ({report}, status, finished_at, schedule_id, due_at)
+  SELECT {asked}, 'failed', now(), (SELECT min(id::text)::uuid FROM users), '2027-03-01Z' FROM users LIMIT 2
+
+-- name: report_told_twice
+-- The end of a report told twice.
+INSERT INTO outbox (type, topics, data, occurred_at)
+  SELECT 'report.finished', ARRAY['user:x'], '{"id": "x"}', now() FROM generate_series(1, 2)

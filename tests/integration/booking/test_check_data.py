@@ -22,6 +22,8 @@ SET session_replication_role = replica;
 ALTER TABLE allocations DROP CONSTRAINT allocations_no_overlap;
 ALTER TABLE booking_history DROP CONSTRAINT booking_history_pkey;
 ALTER TABLE reviews DROP CONSTRAINT reviews_once_per_booking;
+ALTER TABLE reports DROP CONSTRAINT reports_once_per_period;
+ALTER TABLE reports DROP CONSTRAINT reports_finished_whole;
 DROP INDEX jobs_one_open;
 """
 #: which checks must see which damage of damages.sql
@@ -51,7 +53,7 @@ SEEN_BY = {
     "service_with_another_lowest_price": {"catalogue.price_from_wrong"},
     "service_without_durations": {"catalogue.durations_broken", "catalogue.price_from_wrong"},
     "service_that_needs_what_is_not": {"catalogue.requirement_of_what_is_not"},
-    "rating_of_six": {"catalogue.rating_impossible"},
+    "rating_of_six": {"catalogue.rating_impossible", "review.rating_wrong"},
     "booking_of_a_service_that_is_not": {"catalogue.booking_of_no_service"},
     "position_lost": {"event.gap_in_positions"},
     "event_lost_on_the_way": {"event.version_without_event"},
@@ -76,7 +78,13 @@ SEEN_BY = {
     "review_of_what_did_not_take_place": {"review.of_what_did_not_take_place"},
     "review_by_somebody_else": {"review.by_somebody_else", "review.of_what_did_not_take_place"},
     "booking_reviewed_twice": {"review.reviewed_twice", "review.of_what_did_not_take_place"},
-    "star_that_nobody_gave": {"review.totals_wrong"},
+    "star_that_nobody_gave": {"review.rating_wrong", "review.totals_wrong"},
+    "star_beside_a_name": {"review.rating_wrong"},
+    "review_shown_without_its_booking": {"review.not_with_its_booking", "review.of_what_did_not_take_place"},
+    "report_without_its_file": {"report.made_but_not_whole"},
+    "report_that_nobody_makes": {"report.nobody_makes_it"},
+    "period_reported_twice": {"report.period_made_twice"},
+    "report_told_twice": {"report.told_twice"},
     "audit_entry_lost": {"audit.staff_change_without_entry"},
     "audit_entry_made_up": {"audit.entry_of_nothing"},
     "audit_entry_with_a_secret": {"audit.secret_kept"},
