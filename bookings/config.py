@@ -82,6 +82,7 @@ class Settings:
     job_retry_base: timedelta = timedelta(seconds=5)
     job_retry_limit: timedelta = timedelta(hours=1)
     job_retention: timedelta = timedelta(days=7)
+    event_retention: timedelta = timedelta(0)
     idempotency_ttl: timedelta = timedelta(hours=48)
     smtp_host: str = ""
     smtp_port: int = 587
@@ -149,6 +150,8 @@ class Settings:
             raise ConfigurationError("REDIS_URL is not set; set it to redis://host:6379/0.")
         if self.job_lease < timedelta(seconds=1):
             raise ConfigurationError("JOB_LEASE is too short to be renewed in time; set it to 1s or more.")
+        if timedelta(0) < self.event_retention < timedelta(days=1):
+            raise ConfigurationError("EVENT_RETENTION is too short; set it to 1d or more, or to 0d for ever.")
         self._check_business()
         self._check_mail()
         self._check_payment()

@@ -15,6 +15,7 @@ from bookings import housekeeping
 from bookings.account import jobs as account_jobs
 from bookings.config import Settings
 from bookings.db import Database
+from bookings.event import pruning
 from bookings.event.consumer import Consumers
 from bookings.event.nudge import Nudge
 from bookings.job import housekeeping as job_housekeeping
@@ -73,6 +74,7 @@ def work(settings: Settings, register: Register) -> int:
     housekeeping.register(huey, database, settings)
     account_jobs.register(huey, database)
     job_housekeeping.register(huey, database, settings)
+    pruning.register(huey, database, settings)
     planner = Planner(database, notification_jobs.register(huey, database, nudge.ring), nudge.ring)
     crew = Crew(database, huey, Runner(database, registry, settings, nudge.ring))
     scheduler = Scheduler(database, settings)

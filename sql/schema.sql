@@ -1,4 +1,4 @@
--- The schema after migration 0020, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0021, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -289,6 +289,14 @@ CREATE TABLE events (
     CONSTRAINT events_position_positive CHECK ("position" > 0)
 );
 CREATE INDEX events_by_booking ON events USING btree (booking_id, "position");
+
+CREATE TABLE events_pruned (
+    sole boolean DEFAULT true NOT NULL,
+    "position" bigint NOT NULL,
+    until timestamp with time zone NOT NULL,
+    CONSTRAINT events_pruned_pkey PRIMARY KEY (sole),
+    CONSTRAINT events_pruned_one_row CHECK (sole)
+);
 
 CREATE TABLE idempotency_keys (
     actor_id uuid NOT NULL,

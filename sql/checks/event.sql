@@ -6,11 +6,18 @@ SELECT before, position
   FROM (SELECT position, lag(position) OVER (ORDER BY position) AS before FROM events) AS steps
  WHERE position <> before + 1
 
+-- name: pruned_but_there
+-- Positions begin right behind those that were deleted.
+SELECT min(e.position) AS first, p.position AS pruned
+  FROM events AS e, events_pruned AS p
+ GROUP BY p.position HAVING min(e.position) <> p.position + 1
+
 -- name: version_without_event
--- Every version of a booking was told.
+-- Every version of a booking was told. (Of what happened before old events were deleted, nothing can be said.)
 SELECT h.booking_id, h.version, h.action
   FROM booking_history AS h
- WHERE NOT EXISTS (SELECT FROM events AS e WHERE e.booking_id = h.booking_id AND e.type <> 'booking.reminder'
+ WHERE h.at > (SELECT until FROM events_pruned)
+   AND NOT EXISTS (SELECT FROM events AS e WHERE e.booking_id = h.booking_id AND e.type <> 'booking.reminder'
                       AND (e.data ->> 'version')::integer = h.version)
    AND NOT EXISTS (SELECT FROM outbox AS o WHERE o.booking_id = h.booking_id AND o.type <> 'booking.reminder'
                       AND (o.data ->> 'version')::integer = h.version)

@@ -29,11 +29,12 @@ SELECT r.id, r.booking_id, r.sent_at, n.id AS notification_id
 -- Each reminder sent is one event, and each such event a reminder sent.
 SELECT booking_id, due_at, lead, sent, told
   FROM (SELECT booking_id, due_at, extract(epoch FROM lead)::integer AS lead, count(*) AS sent
-          FROM reminders WHERE sent_at IS NOT NULL GROUP BY 1, 2, 3) AS reminded
+          FROM reminders WHERE sent_at > (SELECT until FROM events_pruned) GROUP BY 1, 2, 3) AS reminded
   FULL JOIN (SELECT booking_id, (data -> 'reminder' ->> 'dueAt')::timestamptz AS due_at,
                     (data -> 'reminder' ->> 'leadSeconds')::integer AS lead, count(*) AS told
-               FROM (SELECT booking_id, type, data FROM events
-                     UNION ALL SELECT booking_id, type, data FROM outbox) AS published
-              WHERE type = 'booking.reminder' GROUP BY 1, 2, 3) AS announced
+               FROM (SELECT booking_id, type, data, occurred_at FROM events
+                     UNION ALL SELECT booking_id, type, data, occurred_at FROM outbox) AS published
+              WHERE type = 'booking.reminder' AND occurred_at > (SELECT until FROM events_pruned)
+              GROUP BY 1, 2, 3) AS announced
   USING (booking_id, due_at, lead)
  WHERE sent IS DISTINCT FROM told

@@ -105,3 +105,25 @@ SELECT name, position, (SELECT coalesce(max(position), 0) FROM events) - positio
        greatest(extract(epoch FROM now() - (SELECT e.placed_at FROM events AS e WHERE e.position > c.position
                                              ORDER BY e.position LIMIT 1)), 0)::float8 AS lag
   FROM event_consumers AS c ORDER BY name
+
+-- name: prune
+-- Delete the oldest events, a batch at a time: only those placed longer ago than the age, which every consumer has
+-- passed, and never the last `keep` ones, from which the order, the stream and sockets go on. What is left has no gap.
+WITH bound AS MATERIALIZED (
+    SELECT least((SELECT max(position) - %(keep)s::bigint FROM events),
+                 (SELECT min(position) FROM event_consumers)) AS position
+), batch AS MATERIALIZED (
+    SELECT position, placed_at < now() - %(age)s::interval AS old
+      FROM events ORDER BY position LIMIT %(limit)s
+), last AS MATERIALIZED (
+    SELECT max(position) AS position
+      FROM (SELECT position, bool_and(old) OVER (ORDER BY position) AS old FROM batch) AS steps
+     WHERE old AND position <= (SELECT position FROM bound)
+), gone AS (
+    DELETE FROM events USING last WHERE events.position <= last.position RETURNING events.position, occurred_at
+), noted AS (
+    UPDATE events_pruned AS p SET position = seen.position, until = greatest(p.until, seen.until)
+      FROM (SELECT max(position) AS position, max(occurred_at) AS until FROM gone) AS seen
+     WHERE seen.position IS NOT NULL
+)
+SELECT count(*) FROM gone

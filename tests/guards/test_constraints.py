@@ -16,6 +16,7 @@ UNREACHABLE = {
     "bookings_version_rises": "every update adds one to the version it compared",
     "event_consumers_failure_complete": "each statement writes all of it or none",
     "event_consumers_fails_ahead": "only an event ahead of the cursor is read",
+    "events_pruned_one_row": "only its one row is updated",
     "events_position_positive": "the relay counts up from the last position",
     "idempotency_keys_length": "the key is checked before it is used",
     "jobs_attempts_bounded": "only jobs with attempts left are claimed",

@@ -285,3 +285,6 @@ INSERT INTO reports ({report}, status, finished_at, schedule_id, due_at)
 -- The end of a report told twice.
 INSERT INTO outbox (type, topics, data, occurred_at)
   SELECT 'report.finished', ARRAY['user:x'], '{"id": "x"}', now() FROM generate_series(1, 2)
+-- name: events_deleted_by_hand
+-- Events deleted by hand.
+DELETE FROM events WHERE position = 1

@@ -58,7 +58,7 @@ SEEN_BY = {
     "position_lost": {"event.gap_in_positions"},
     "event_lost_on_the_way": {"event.version_without_event"},
     "event_told_twice": {"event.told_out_of_order", "event.version_told_twice"},
-    "events_that_overtook_each_other": {"event.told_out_of_order"},
+    "events_that_overtook_each_other": {"event.pruned_but_there", "event.told_out_of_order"},
     "event_of_another_kind": {"event.told_otherwise"},
     "event_with_another_time": {"event.told_otherwise"},
     "event_for_nobody": {"event.told_to_the_wrong"},
@@ -95,6 +95,7 @@ SEEN_BY = {
     "job_that_failed_without_a_word": {"job.state_without_its_story"},
     "job_that_goes_on_after_its_last_attempt": {"job.failed_for_the_last_time"},
     "death_told_of_a_living_job": {"job.told_of_what_lives"},
+    "events_deleted_by_hand": {"event.pruned_but_there", "event.version_without_event"},
     "consumer_that_read_the_future": {"job.consumer_ahead_of_events"},
 }
 DAMAGES = queries.load("damages", Path(__file__).parent)
