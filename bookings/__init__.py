@@ -48,6 +48,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
     from bookings.auth import admins, public, signed_in
     from bookings.booking.routes import blueprint as booking
     from bookings.catalogue import routes as catalogue
+    from bookings.notification import routes as notification
     from bookings.people.routes import blueprint as people
     from bookings.platform.routes import blueprint as platform
     from bookings.realtime import routes as realtime
@@ -71,6 +72,8 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
         (review.public, public),
         (review.blueprint, signed_in),
         (report, signed_in),
+        (notification.public, public),
+        (notification.blueprint, signed_in),
         (realtime.tickets, signed_in),
         (realtime.blueprint, handshake),
     ]

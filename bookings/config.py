@@ -84,6 +84,7 @@ class Settings:
     job_retention: timedelta = timedelta(days=7)
     event_retention: timedelta = timedelta(0)
     idempotency_ttl: timedelta = timedelta(hours=48)
+    review_request_after: timedelta = timedelta(hours=3)
     smtp_host: str = ""
     smtp_port: int = 587
     smtp_username: str = ""

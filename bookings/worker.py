@@ -53,7 +53,7 @@ def register(registry: Registry, consumers: Consumers, database: Database, setti
     """Every domain's kinds of jobs, and what it wants to hear of the others."""
     consumers.add(review_jobs.consumer())
     report_jobs.register(registry, database, settings)
-    # e.g. payment_jobs.register(registry, database, settings); consumers.add(payment_jobs.consumer(settings))
+    notification_jobs.offer(registry, consumers, database, settings)
 
 
 def run(settings: Settings) -> int:
@@ -75,7 +75,8 @@ def work(settings: Settings, register: Register) -> int:
     account_jobs.register(huey, database)
     job_housekeeping.register(huey, database, settings)
     pruning.register(huey, database, settings)
-    planner = Planner(database, notification_jobs.register(huey, database, nudge.ring), nudge.ring)
+    schedule = notification_jobs.register(huey, database, settings, nudge.ring)
+    planner = Planner(database, settings, schedule, nudge.ring)
     crew = Crew(database, huey, Runner(database, registry, settings, nudge.ring))
     scheduler = Scheduler(database, settings)
     planner.start()

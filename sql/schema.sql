@@ -1,4 +1,4 @@
--- The schema after migration 0021, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0022, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -369,7 +369,7 @@ CREATE UNIQUE INDEX jobs_one_open ON jobs USING btree (kind, key) WHERE state = 
 CREATE INDEX jobs_untold ON jobs USING btree (leased_until) WHERE state = 'dead'::text AND told_at IS NULL;
 
 CREATE TABLE notifications (
-    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    id uuid NOT NULL,
     recipient_id uuid NOT NULL,
     booking_id uuid,
     cause text NOT NULL,
@@ -377,10 +377,29 @@ CREATE TABLE notifications (
     reminder_id uuid,
     data json NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    audience text NOT NULL,
+    subject text NOT NULL,
+    status text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    last_error text,
+    sent_at timestamp with time zone,
+    delivered_at timestamp with time zone,
+    read_at timestamp with time zone,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT notifications_pkey PRIMARY KEY (id),
-    CONSTRAINT notifications_once_per_reminder UNIQUE (reminder_id, channel)
+    CONSTRAINT notifications_audience_known CHECK (audience = ANY (ARRAY['customer'::text, 'provider'::text])),
+    CONSTRAINT notifications_channel_known CHECK (channel = ANY (ARRAY['in_app'::text, 'email'::text, 'log'::text])),
+    CONSTRAINT notifications_failed_why CHECK ((status <> ALL (ARRAY['failed'::text, 'dead'::text])) OR last_error IS NOT NULL),
+    CONSTRAINT notifications_once UNIQUE (recipient_id, cause, subject, channel),
+    CONSTRAINT notifications_sent_at_known CHECK (status <> 'sent'::text OR sent_at IS NOT NULL),
+    CONSTRAINT notifications_status_known CHECK (status = ANY (ARRAY['queued'::text, 'sending'::text, 'sent'::text, 'failed'::text, 'dead'::text]))
 );
-CREATE INDEX notifications_by_recipient ON notifications USING btree (recipient_id, created_at);
+CREATE INDEX notifications_by_creation ON notifications USING btree (created_at, id);
+CREATE INDEX notifications_by_reminder ON notifications USING btree (reminder_id) WHERE reminder_id IS NOT NULL;
+CREATE INDEX notifications_in_app ON notifications USING btree (recipient_id, created_at, id) WHERE channel = 'in_app'::text;
+CREATE INDEX notifications_not_sent ON notifications USING btree (status, created_at, id) WHERE status <> 'sent'::text;
+CREATE INDEX notifications_open_mails ON notifications USING btree (booking_id, recipient_id, created_at) WHERE channel = 'email'::text AND (status = ANY (ARRAY['queued'::text, 'sending'::text, 'failed'::text]));
+CREATE INDEX notifications_unread ON notifications USING btree (recipient_id) WHERE channel = 'in_app'::text AND read_at IS NULL;
 
 CREATE TABLE outbox (
     seq bigint GENERATED ALWAYS AS IDENTITY NOT NULL,

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from redis.exceptions import RedisError
 
+from bookings.config import Settings
 from bookings.db import Database
 from bookings.errors import DatabaseUnavailable
 from bookings.notification import service
@@ -23,10 +24,15 @@ class Planner(threading.Thread):
     """Runs until `stop` is called. `schedule(reminder_id, due_at)` hands a reminder to the queue."""
 
     def __init__(
-        self, database: Database, schedule: Callable[[UUID, datetime], None], told: Callable[[], None]
+        self,
+        database: Database,
+        settings: Settings,
+        schedule: Callable[[UUID, datetime], None],
+        told: Callable[[], None],
     ) -> None:
         super().__init__(name="reminder-planner", daemon=True)
         self._database = database
+        self._settings = settings
         self._schedule = schedule
         self._told = told
         self._stopping = threading.Event()
@@ -48,7 +54,7 @@ class Planner(threading.Thread):
                 self._schedule(reminder_id, due_at)
         except RedisError as error:
             log.warning("reminders go on without Redis", extra={"error": str(error)})
-        if service.deliver(self._database):
+        if service.deliver(self._database, self._settings):
             self._told()
 
     def stop(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 CUSTOMER, PROVIDER = "customer", "provider"
@@ -30,7 +31,78 @@ OPEN = (QUEUED, SENDING, FAILED)
 #: a booking that a reminder may still speak of
 ACTIVE = ("pending", "confirmed", "checked_in")
 
+#: what a notification keeps of a booking: what its words need, and no notes, which are nobody else's business
+KEPT = (
+    "id",
+    "version",
+    "userId",
+    "resourceIds",
+    "serviceId",
+    "startAt",
+    "endAt",
+    "status",
+    "statusReason",
+    "title",
+    "location",
+    "partySize",
+    "price",
+    "paymentStatus",
+)
+
 REQUEST, CANCEL = "REQUEST", "CANCEL"
+
+
+_CAUSES_OF_EVENTS = {
+    "booking.created": "booking_created",
+    "booking.confirmed": "booking_confirmed",
+    "booking.declined": "booking_declined",
+    "booking.cancelled": "booking_cancelled",
+    "booking.rescheduled": "booking_rescheduled",
+}
+_CAUSES_OF_PAYMENT = {
+    "paid": "payment_received",
+    "failed": "payment_failed",
+    "partially_refunded": "payment_refunded",
+    "refunded": "payment_refunded",
+}
+#: the events that somebody is told of
+HEARD = (*_CAUSES_OF_EVENTS, "booking.payment-changed", "booking.completed")
+
+
+def cause_of(event: str, data: Mapping[str, Any]) -> str | None:
+    """What an event is to people; None: nothing to tell. A booking that needs no confirmation is told as confirmed."""
+    if event == "booking.payment-changed":
+        return _CAUSES_OF_PAYMENT.get(data.get("paymentStatus") or "")
+    if event == "booking.created" and data["status"] == "confirmed":
+        return "booking_confirmed"
+    return _CAUSES_OF_EVENTS.get(event)
+
+
+def more_of(cause: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """What is told beside the booking: what was to be paid."""
+    return {"amount": data["price"]} if cause in ("payment_received", "payment_failed") and data.get("price") else {}
+
+
+def kept(booking: Mapping[str, Any]) -> dict[str, Any]:
+    """What a notification keeps of a booking's document."""
+    return {name: booking[name] for name in KEPT if name in booking}
+
+
+def outdated(cause: str, told: Mapping[str, Any], present: tuple[str, datetime] | None, now: datetime) -> str | None:
+    """Why a mail that waited must not be sent any more, or None. What has happened may be told late; what is to happen
+    or is asked for must still be true. `present`: status and start of the booking as it is now."""
+    if present is None:
+        return None
+    status, start = present
+    if cause == "reminder":
+        if status not in ACTIVE:
+            return f"The booking is {status} by now."
+        if start != datetime.fromisoformat(told["startAt"]):
+            return "The booking has moved to another time."
+        return "The booking has begun." if start <= now else None
+    if cause == "review_request" and status != "completed":
+        return f"The booking is {status} by now."
+    return None
 
 
 def language_of(locale: str) -> str:

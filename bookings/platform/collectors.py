@@ -97,9 +97,11 @@ class Lookups(Collector):
         yield _gauge("bookings_events_position", "The last position in the published order", newest)
         overdue = self._one(_sql.oldest_due_reminder)[0]
         yield _gauge("bookings_reminders_overdue_seconds", "How long the oldest unsent reminder is due", overdue or 0)
-        bookings, reminders = self._one(_sql.written)
+        bookings, notifications = self._one(_sql.written)
         yield _counter("bookings_written", "Bookings made, as PostgreSQL's statistics count them", bookings)
-        yield _counter("bookings_reminders_sent", "Reminders sent, as PostgreSQL's statistics count them", reminders)
+        yield _counter(
+            "bookings_notifications_written", "Notifications, as PostgreSQL's statistics count them", notifications
+        )
 
         yield from self._jobs()
         yield from self._consumers()

@@ -38,3 +38,54 @@ SELECT booking_id, due_at, lead, sent, told
               GROUP BY 1, 2, 3) AS announced
   USING (booking_id, due_at, lead)
  WHERE sent IS DISTINCT FROM told
+
+-- name: told_twice
+-- Nobody is told the same cause of the same subject twice on one channel.
+SELECT recipient_id, cause, subject, channel, count(*) AS times
+  FROM notifications GROUP BY recipient_id, cause, subject, channel HAVING count(*) > 1
+
+-- name: told_another_customer
+-- Who is told as the customer of a booking is its customer.
+SELECT n.id, n.recipient_id, b.user_id
+  FROM notifications AS n LEFT JOIN bookings AS b ON b.id = n.booking_id
+ WHERE n.booking_id IS NOT NULL AND (b.id IS NULL OR (n.audience = 'customer' AND b.user_id <> n.recipient_id))
+
+-- name: impossible_state
+-- What is in the app or in the log is there at once; a mail that is sent was tried or reported, and says when; one that
+-- failed says why.
+SELECT id, channel, status, attempts, sent_at, delivered_at, last_error
+  FROM notifications
+ WHERE (channel <> 'email' AND (status <> 'sent' OR attempts > 0 OR delivered_at IS NOT NULL))
+    OR (channel <> 'in_app' AND read_at IS NOT NULL)
+    OR (status = 'sent' AND sent_at IS NULL)
+    OR (channel = 'email' AND status = 'sent' AND attempts = 0 AND delivered_at IS NULL)
+    OR (status IN ('failed', 'dead') AND last_error IS NULL)
+
+-- name: mail_without_job
+-- Every mail that is still to be sent is the job of somebody, or its job has died and is about to say so.
+SELECT n.id, n.status, n.created_at
+  FROM notifications AS n
+ WHERE n.channel = 'email' AND n.status IN ('queued', 'sending', 'failed')
+   AND NOT EXISTS (SELECT FROM jobs AS j
+                    WHERE j.kind = 'notification.deliver' AND j.key = n.id::text
+                      AND (j.state IN ('waiting', 'running', 'failed') OR (j.state = 'dead' AND j.told_at IS NULL)))
+
+-- name: in_app_without_event
+-- What somebody finds in the app was told on their sockets, once.
+SELECT n.id, count(told.id) AS times
+  FROM notifications AS n
+  LEFT JOIN (SELECT (data ->> 'id')::uuid AS id FROM events WHERE type = 'notification.created'
+             UNION ALL
+             SELECT (data ->> 'id')::uuid FROM outbox WHERE type = 'notification.created') AS told ON told.id = n.id
+ WHERE n.channel = 'in_app' AND n.created_at > (SELECT until FROM events_pruned)
+ GROUP BY n.id
+HAVING count(told.id) <> 1
+
+-- name: mail_sent_without_event
+-- A mail that was sent is an event.
+SELECT n.id, n.sent_at
+  FROM notifications AS n
+ WHERE n.channel = 'email' AND n.sent_at > (SELECT until FROM events_pruned) AND n.status = 'sent' AND n.id NOT IN (
+       SELECT (data ->> 'id')::uuid FROM events WHERE type = 'notification.sent'
+       UNION ALL
+       SELECT (data ->> 'id')::uuid FROM outbox WHERE type = 'notification.sent')

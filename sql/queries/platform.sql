@@ -10,5 +10,5 @@ SELECT coalesce(max(version), 0) FROM schema_migrations
 SELECT greatest(extract(epoch FROM clock_timestamp() - min(due_at)), 0)::float8 FROM reminders WHERE sent_at IS NULL
 
 -- name: written
--- PostgreSQL's own counts of rows ever inserted, which cost nothing: bookings, and notifications of reminders.
+-- PostgreSQL's own counts of rows ever inserted, which cost nothing: bookings and notifications.
 SELECT pg_stat_get_tuples_inserted('bookings'::regclass), pg_stat_get_tuples_inserted('notifications'::regclass)

@@ -91,7 +91,8 @@ def _wait_until_quiet(service: Service, follower: Follower) -> None:
     """Wait until the last reminder is due and sent and everything is published and followed; at most a moment more."""
     time.sleep(SOON[1])
     count = """
-        SELECT (SELECT count(*) FROM reminders WHERE sent_at IS NULL) + (SELECT count(*) FROM outbox),
+        SELECT (SELECT count(*) FROM reminders WHERE sent_at IS NULL) + (SELECT count(*) FROM outbox)
+             + (SELECT max(position) FROM events) - (SELECT min(position) FROM event_consumers),
                (SELECT count(*) FROM events)
     """
 
@@ -153,6 +154,7 @@ def test_it_was_a_storm(aftermath: Aftermath) -> None:
             " WHERE type = 'booking.reminder' LIMIT 1",
             "was reminded of 2 times",
         ),
+        ("DELETE FROM notifications WHERE cause = 'booking_created'", "the booking_created of"),
     ],
 )
 def test_damage_would_be_seen(aftermath: Aftermath, damage: str, said: str) -> None:

@@ -29,6 +29,7 @@ def broken_promises(
         *_bookings(connection, ledger),
         *_stream(connection, published, followed),
         *_reminders(connection, ledger),
+        *_notifications(connection, ledger),
         *damage,
     ]
 
@@ -57,7 +58,7 @@ def _stream(connection: Connection, published: Sequence[Event], followed: Sequen
     rows = connection.execute("SELECT position, type, booking_id::text FROM events ORDER BY position").fetchall()
     if [row[0] for row in rows] != list(range(1, len(rows) + 1)):
         yield "positions are not 1, 2, 3 …"
-    on_stream = [(e.position, e.type, json.loads(e.frame)["data"]["id"]) for e in published]
+    on_stream = [(e.position, e.type, _booking_of(e)) for e in published]
     if on_stream != rows:
         yield f"the stream holds {len(on_stream)} events, the published order {len(rows)}, or they differ"
     if list(followed) != [row[0] for row in rows]:
@@ -65,11 +66,17 @@ def _stream(connection: Connection, published: Sequence[Event], followed: Sequen
     yield from _versions_in_order(published)
 
 
+def _booking_of(event: Event) -> str | None:
+    """The booking that an event is of; None for what else there is to tell."""
+    document = json.loads(event.frame)["data"]
+    return str(document["id"]) if event.type.startswith("booking.") else None
+
+
 def _versions_in_order(published: Sequence[Event]) -> Iterator[str]:
     versions: dict[str, list[int]] = defaultdict(list)
     for event in published:
         document = json.loads(event.frame)["data"]
-        if event.type != "booking.reminder":
+        if _booking_of(event) and event.type != "booking.reminder":
             versions[document["id"]].append(document["version"])
     for booking, told in versions.items():
         if told != list(range(1, len(told) + 1)):
@@ -91,3 +98,16 @@ def _reminders(connection: Connection, ledger: Ledger) -> Iterator[str]:
             yield f"{promise.key} was reminded of {count} times"
         if count == 0 and not doubtful:
             yield f"{promise.key} was never reminded of"
+
+
+def _notifications(connection: Connection, ledger: Ledger) -> Iterator[str]:
+    """The customer of each booking was told that it was made, once, and so of each cancellation."""
+    rows = connection.execute(
+        """SELECT booking_id::text, CASE cause WHEN 'booking_confirmed' THEN 'booking_created' ELSE cause END, count(*)
+             FROM notifications WHERE channel = 'in_app' AND audience = 'customer' GROUP BY 1, 2"""
+    ).fetchall()
+    told = {(booking, cause): count for booking, cause, count in rows}
+    for promise in ledger.promises.values():
+        for cause in ("booking_created", *(("booking_cancelled",) if promise.cancelled else ())):
+            if told.get((promise.booking, cause)) != 1:
+                yield f"the {cause} of {promise.key} was told {told.get((promise.booking, cause), 0)} times"

@@ -67,6 +67,23 @@ def cast(service: Service) -> tuple[Person, Person, str]:
     return anna, doctor, admin
 
 
+def of_bookings(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those that tell of bookings. In between people are told of their notifications."""
+    return [event for event in events if event["event"].startswith("booking.")]
+
+
+def received(socket: Client, count: int, seconds: float = 15) -> list[dict[str, Any]]:
+    """The events of bookings, once there are so many."""
+    return of_bookings(socket.receive_until(lambda events: len(of_bookings(events)) >= count, seconds))
+
+
+def settled(socket: Client, seconds: float) -> list[dict[str, Any]]:
+    """The events of bookings after nothing has come for a while."""
+    while not socket.quiet(seconds):
+        continue
+    return of_bookings(socket.events)
+
+
 def kinds(events: list[dict[str, Any]]) -> list[str]:
     """What happened, in the order in which it was told."""
     return [event["event"] for event in events]
@@ -84,14 +101,15 @@ def test_one_booking(service: Service, cast: tuple[Person, Person, str]) -> None
         assert (status, after["version"]) == (200, 3)
         reminder_of = [*("booking.created", "booking.confirmed", "booking.updated"), "booking.reminder"]
         for socket in (hers, theirs):
-            assert kinds(socket.receive_count(4, 15)) == reminder_of
-        assert [event["id"] for event in hers.events] == [event["id"] for event in theirs.events]
-        _check_events(hers.events, booking, after)
+            assert kinds(received(socket, 4)) == reminder_of
+        assert [event["id"] for event in of_bookings(hers.events)] == [event["id"] for event in theirs.events]
+        _check_events(of_bookings(hers.events), booking, after)
         assert doctor.call("POST", f"{path}/check-in", {})[0] == 200
         time.sleep(max(0, (datetime.fromisoformat(booking["startAt"]) - datetime.now(UTC)).total_seconds()))
         assert doctor.call("POST", f"{path}/complete", {})[0] == 200
-        assert kinds(hers.receive_count(6))[4:] == ["booking.checked-in", "booking.completed"]
-        assert hers.quiet(1)
+        assert kinds(received(hers, 6))[4:] == ["booking.checked-in", "booking.completed"]
+        assert len(settled(hers, 1)) == 6
+        _check_notifications(hers.events, anna)
     _check_the_rest(service, anna, path)
 
 
@@ -125,6 +143,15 @@ def _check_events(events: list[dict[str, Any]], booking: dict[str, Any], after: 
     assert timedelta(0) <= late < timedelta(seconds=6)
 
 
+def _check_notifications(events: list[dict[str, Any]], anna: Person) -> None:
+    """The customer found in the app what they were told on their socket, in the same order."""
+    told = [event["data"] for event in events if event["event"] == "notification.created"]
+    assert [one["cause"] for one in told] == ["booking_created", "booking_confirmed", "reminder"]
+    _, page = anna.call("GET", "/notifications")
+    assert [item["id"] for item in reversed(page["items"])] == [one["id"] for one in told]
+    assert anna.call("GET", "/notifications/unread-count")[1]["unread"] == 3
+
+
 def _check_the_rest(service: Service, anna: Person, path: str) -> None:
     """History, list and log say the same; the data is sound."""
     _, history = anna.call("GET", f"{path}/history")
@@ -152,5 +179,5 @@ def test_a_cancelled_booking_is_told_and_not_reminded_of(service: Service, cast:
         status, moved = anna.call("PATCH", f"/bookings/{booking['id']}", {"startAt": soon.isoformat()})
         assert status == 200, moved
         assert anna.call("DELETE", f"/bookings/{booking['id']}")[0] == 200
-        assert kinds(hers.receive_count(3)) == ["booking.created", "booking.rescheduled", "booking.cancelled"]
-        assert hers.quiet(7)
+        assert kinds(received(hers, 3)) == ["booking.created", "booking.rescheduled", "booking.cancelled"]
+        assert len(settled(hers, 7)) == 3

@@ -33,6 +33,7 @@ _SIGNED_IN = (401, 200, 200, 200, 200, 200)
 _PARTIES = (401, 200, 404, 200, 404, 200)
 _STAFF = (401, 403, 404, 200, 404, 200)
 _FOR_ADMIN = (401, 404, 404, 404, 404, 200)
+_OWN = (401, 200, 404, 404, 404, 404)
 _ADMIN = (401, 403, 403, 403, 403, 200)
 _REPORTERS = (401, 403, 403, 200, 200, 200)
 _ASKED = (401, 403, 403, 200, 404, 200)
@@ -117,6 +118,19 @@ ROWS = (
     Row("GET", "/reports/schedules/{scheduleId}", _ASKED),
     Row("PATCH", "/reports/schedules/{scheduleId}", _ASKED, send="pause"),
     Row("DELETE", "/reports/schedules/{scheduleId}", (401, 403, 403, 204, 404, 204)),
+    Row("GET", "/notifications", _SIGNED_IN),
+    Row("GET", "/notifications/unread-count", _SIGNED_IN),
+    Row("GET", "/notifications/{notificationId}", _OWN),
+    Row("POST", "/notifications/{notificationId}/read", _OWN, send="nothing"),
+    Row("POST", "/notifications/read-all", _SIGNED_IN, send="nothing"),
+    Row("POST", "/notifications/{notificationId}/delivered", _ADMIN, send="nothing", given="dead mail"),
+    Row("POST", "/notifications/{notificationId}/failed", _ADMIN, send="failure", given="dead mail"),
+    Row("GET", "/admin/notifications", _ADMIN),
+    Row("GET", "/admin/notifications/{notificationId}", _ADMIN),
+    Row("POST", "/admin/notifications/{notificationId}/retry", _ADMIN, send="nothing", given="dead mail"),
+    Row("POST", "/admin/notifications/retry", _ADMIN, send="nothing"),
+    Row("GET", "/unsubscribe/{token}", _ANYBODY),
+    Row("POST", "/unsubscribe/{token}", _ANYBODY, send="nothing"),
     Row("POST", "/ws/tickets", (401, 201, 201, 201, 201, 201)),
     # The test stops short of the upgrade: whoever gets 400 is past the guard.
     Row("GET", "/ws", (401, 400, 400, 400, 400, 400)),

@@ -118,7 +118,7 @@ def test_routes_are_patterns(service: Service, token: str) -> None:
 
 
 def test_a_booking_is_seen_on_its_way(service: Service, world: World, customer: Actor, token: str) -> None:
-    """Written, placed, published, reminded of: each shows, and nothing lags behind afterwards."""
+    """Written, placed, published, reminded of, told in app and log: each shows, and nothing lags behind afterwards."""
     start = datetime.now(UTC) + timedelta(hours=1, seconds=4)
     body: dict[str, Any] = {"resourceId": str(world.resource(auto_confirm=True)), "startAt": start.isoformat()}
     body["endAt"] = (start + timedelta(minutes=30)).isoformat()
@@ -129,8 +129,8 @@ def test_a_booking_is_seen_on_its_way(service: Service, world: World, customer: 
         position = value(samples, "bookings_events_position")
         return (
             value(samples, "bookings_written_total") == 1
-            and value(samples, "bookings_reminders_sent_total") == 1
-            and position == value(samples, "bookings_stream_position") == 2
+            and value(samples, "bookings_notifications_written_total") == 4
+            and position == value(samples, "bookings_stream_position") == 4
             and value(samples, "bookings_relay_waiting") == 0
             and value(samples, "bookings_reminders_overdue_seconds") == 0
         )

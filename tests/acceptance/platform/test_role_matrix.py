@@ -12,9 +12,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from psycopg.types.json import Json as JsonValue
 from werkzeug.test import TestResponse
 
 from bookings.auth import Actor
+from bookings.notification import unsubscribe
 from tests.acceptance.platform.role_matrix import DOCUMENT, ROLES, ROWS, Row, within
 from tests.factories import World
 from tests.support.people import PASSWORD, Client, new_email, settings_for
@@ -92,6 +94,12 @@ class Cast:
         ):
             if word in path:
                 path = path.replace(word, self.made(folder, self.body(name, "admin")))
+        if "{notificationId}" in path:
+            path = path.replace(
+                "{notificationId}", self.notification("email" if row.given == "dead mail" else "in_app")
+            )
+        link = unsubscribe.link(self.client.app.extensions["settings"], self.customer.id, "reminder")
+        path = path.replace("{token}", link.rpartition("/")[2])
         return path.replace("{bookingId}", self.booking(row.given)) if "{bookingId}" in path else path
 
     def dead_job(self) -> str:
@@ -102,6 +110,22 @@ class Cast:
                VALUES (gen_random_uuid(), 'mail', '{}', 'dead', 8, 8, 8, 'broken', now(), now()) RETURNING id"""
         )
         return str(made[0]["id"])
+
+    def notification(self, channel: str) -> str:
+        """The id of a notification to the customer; an e-mail is a dead letter."""
+        booking = self.client.call("GET", f"/bookings/{self.booking('pending')}", token=self.token("customer"))
+        (row,) = self.world.query(
+            """INSERT INTO notifications (id, recipient_id, audience, booking_id, cause, subject, channel, data, status,
+                                          sent_at, last_error)
+               VALUES (gen_random_uuid(), %s, 'customer', %s, 'booking_created', 'test:' || gen_random_uuid(), %s, %s,
+                       CASE %s WHEN 'email' THEN 'dead' ELSE 'sent' END, now(), '550 No such mailbox') RETURNING id""",
+            self.customer.id,
+            booking.get_json()["id"],
+            channel,
+            JsonValue({"booking": booking.get_json()}),
+            channel,
+        )
+        return str(row["id"])
 
     def completed(self) -> str:
         """The id of a new booking that took place."""
@@ -176,6 +200,7 @@ class Cast:
             "report": lambda: {"kind": "bookings", "from": "2027-03-01", "to": "2027-04-01"},
             "schedule": lambda: {"kind": "bookings", "every": "daily", "at": "06:30"},
             "pause": lambda: {"active": False},
+            "failure": lambda: {"error": "Mailbox is full"},
             "nothing": dict,
         }
         return makers[name]() if name else None

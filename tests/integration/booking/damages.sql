@@ -285,6 +285,41 @@ INSERT INTO reports ({report}, status, finished_at, schedule_id, due_at)
 -- The end of a report told twice.
 INSERT INTO outbox (type, topics, data, occurred_at)
   SELECT 'report.finished', ARRAY['user:x'], '{"id": "x"}', now() FROM generate_series(1, 2)
+
 -- name: events_deleted_by_hand
 -- Events deleted by hand.
 DELETE FROM events WHERE position = 1
+
+-- fragment: mail
+-- The columns of an e-mail about `one` that was never written.
+INSERT INTO notifications (id, recipient_id, audience, booking_id, cause, subject, channel, data, created_at, updated_at,
+                           status, attempts, sent_at)
+  SELECT gen_random_uuid(), user_id, 'customer', id, 'booking_created', 'x', 'email', '{}', now(), now()
+
+-- name: notification_written_twice
+-- A notification written twice.
+INSERT INTO notifications (id, recipient_id, audience, booking_id, cause, subject, channel, data, created_at, updated_at,
+                           status, attempts, sent_at, reminder_id)
+  SELECT gen_random_uuid(), recipient_id, audience, booking_id, cause, subject, channel, data, created_at, updated_at,
+         status, attempts, sent_at, reminder_id FROM notifications WHERE channel = 'log'
+
+-- name: notification_to_somebody_else
+-- A notification to somebody else.
+UPDATE notifications SET recipient_id = (SELECT id FROM users WHERE id <> recipient_id LIMIT 1)
+
+-- name: notification_in_the_app_that_failed
+-- A notification in the app that failed.
+UPDATE notifications SET status = 'failed', last_error = 'x' WHERE channel = 'in_app'
+
+-- name: mail_that_nobody_sends
+-- A mail that nobody sends.
+{mail}, 'queued', 0, NULL FROM bookings WHERE title = 'one'
+
+-- name: mail_said_to_be_sent
+-- A mail said to be sent.
+{mail}, 'sent', 0, now() FROM bookings WHERE title = 'one'
+
+-- name: notification_announced_twice
+-- A notification announced twice.
+INSERT INTO outbox (type, topics, data, occurred_at)
+  SELECT type, topics, data, occurred_at FROM outbox WHERE type = 'notification.created'

@@ -21,6 +21,7 @@ UNGUARDED = """
 SET session_replication_role = replica;
 ALTER TABLE allocations DROP CONSTRAINT allocations_no_overlap;
 ALTER TABLE booking_history DROP CONSTRAINT booking_history_pkey;
+ALTER TABLE notifications DROP CONSTRAINT notifications_once;
 ALTER TABLE reviews DROP CONSTRAINT reviews_once_per_booking;
 ALTER TABLE reports DROP CONSTRAINT reports_once_per_period;
 ALTER TABLE reports DROP CONSTRAINT reports_finished_whole;
@@ -74,6 +75,12 @@ SEEN_BY = {
     "reminder_sent_too_early": {"notification.sent_too_early"},
     "reminder_said_to_be_sent": {"notification.sent_without_event", "notification.sent_without_notification"},
     "notification_lost": {"notification.sent_without_notification"},
+    "notification_written_twice": {"notification.told_twice"},
+    "notification_to_somebody_else": {"notification.told_another_customer"},
+    "notification_in_the_app_that_failed": {"notification.impossible_state"},
+    "mail_that_nobody_sends": {"notification.mail_without_job"},
+    "mail_said_to_be_sent": {"notification.impossible_state", "notification.mail_sent_without_event"},
+    "notification_announced_twice": {"notification.in_app_without_event"},
     "reminder_announced_twice": {"notification.sent_without_event"},
     "review_of_what_did_not_take_place": {"review.of_what_did_not_take_place"},
     "review_by_somebody_else": {"review.by_somebody_else", "review.of_what_did_not_take_place"},
@@ -133,7 +140,7 @@ def url(module_database_url: str) -> str:
              FROM bookings AS b WHERE b.id = booking_id AND b.title = 'one'"""
     )
     reminder = world.query("SELECT id FROM reminders WHERE booking_id = %s", one["id"])[0]
-    assert notification.deliver(app.extensions["database"], reminder["id"]) == 1
+    assert notification.deliver(app.extensions["database"], settings, reminder["id"]) == 1
     # Half of it is published: the history of `one` and `gone`.
     world.query(
         """WITH moved AS (DELETE FROM outbox WHERE type <> 'booking.reminder'

@@ -15,6 +15,7 @@ from bookings.auth import Actor, Caller
 from bookings.booking import service
 from bookings.config import Settings
 from bookings.db import Database
+from bookings.notification import service as notification
 from tests.factories import World
 
 
@@ -68,6 +69,10 @@ class Remindable:
         )
         self.world.query("SET session_replication_role = DEFAULT")
 
+    def deliver(self, reminder_id: UUID | None = None) -> int:
+        """Deliver one reminder, or all that are overdue."""
+        return notification.deliver(self.database, self.settings, reminder_id)
+
     def act(self, booking: dict[str, Any], action: str) -> None:
         """Take the booking one step, as an admin."""
         caller = Caller(self.world.admin())
@@ -94,7 +99,8 @@ class Remindable:
         """How many reminders of it are sent, how many notifications and how many events there are."""
         (row,) = self.world.query(
             """SELECT (SELECT count(*) FROM reminders WHERE booking_id = %s AND sent_at IS NOT NULL) AS sent,
-                      (SELECT count(*) FROM notifications WHERE booking_id = %s) AS noted,
+                      (SELECT count(*) FROM notifications
+                        WHERE booking_id = %s AND cause = 'reminder' AND channel = 'log') AS noted,
                       (SELECT count(*) FROM outbox WHERE booking_id = %s AND type = 'booking.reminder')
                     + (SELECT count(*) FROM events WHERE booking_id = %s AND type = 'booking.reminder') AS told""",
             *[booking["id"]] * 4,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -22,8 +24,8 @@ def test_a_due_reminder_is_sent_once(remindable: Remindable, caplog: pytest.LogC
     booking = remindable.booking()
     remindable.bring_near(booking, 0)
     with caplog.at_level(logging.INFO):
-        assert service.deliver(remindable.database, booking["reminder"]) == 1
-    assert service.deliver(remindable.database, booking["reminder"]) == 0
+        assert remindable.deliver(booking["reminder"]) == 1
+    assert remindable.deliver(booking["reminder"]) == 0
     assert remindable.told(booking) == ONCE
     (line,) = [record for record in caplog.records if record.message == "reminder"]
     assert line.__dict__["booking_id"] == str(booking["id"])
@@ -33,13 +35,17 @@ def test_a_due_reminder_is_sent_once(remindable: Remindable, caplog: pytest.LogC
 def test_notification_and_event_say_what_for(remindable: Remindable) -> None:
     booking = remindable.booking()
     remindable.bring_near(booking, 0)
-    service.deliver(remindable.database, booking["reminder"])
-    (note,) = remindable.world.query("SELECT * FROM notifications WHERE booking_id = %s", booking["id"])
-    assert (note["recipient_id"], note["cause"], note["channel"]) == (booking["customer"].id, "reminder", "log")
+    remindable.deliver(booking["reminder"])
+    notes = remindable.world.query("SELECT * FROM notifications WHERE booking_id = %s ORDER BY channel", booking["id"])
     (event,) = remindable.world.query(
         "SELECT * FROM outbox WHERE booking_id = %s AND type = 'booking.reminder'", booking["id"]
     )
-    assert event["data"] == note["data"]
+    assert [note["channel"] for note in notes] == ["in_app", "log"]
+    for note in notes:
+        assert (note["recipient_id"], note["cause"], note["status"]) == (booking["customer"].id, "reminder", "sent")
+        assert note["reminder_id"] == booking["reminder"]
+        assert note["data"]["reminder"] == event["data"]["reminder"]
+        assert note["data"]["booking"].items() <= event["data"].items()
     assert event["data"]["id"] == str(booking["id"])
     assert event["data"]["reminder"]["leadSeconds"] == 600
     due = datetime.fromisoformat(event["data"]["reminder"]["dueAt"])
@@ -50,7 +56,7 @@ def test_notification_and_event_say_what_for(remindable: Remindable) -> None:
 def test_not_before_its_time(remindable: Remindable) -> None:
     booking = remindable.booking()
     remindable.bring_near(booking, 2)
-    assert service.deliver(remindable.database, booking["reminder"]) == 0
+    assert remindable.deliver(booking["reminder"]) == 0
     assert remindable.told(booking) == NEVER
 
 
@@ -60,8 +66,8 @@ def test_never_for_what_was_called_off(remindable: Remindable, action: str) -> N
     booking = remindable.booking()
     remindable.bring_near(booking, LATE)
     remindable.act(booking, action)
-    assert service.deliver(remindable.database, booking["reminder"]) == 0
-    assert service.deliver(remindable.database) == 0
+    assert remindable.deliver(booking["reminder"]) == 0
+    assert remindable.deliver() == 0
     assert remindable.told(booking) == NEVER
 
 
@@ -71,8 +77,8 @@ def test_never_for_the_old_time_of_what_was_moved(remindable: Remindable) -> Non
     remindable.change(
         booking, startAt=datetime.now(UTC) + timedelta(days=2), endAt=datetime.now(UTC) + timedelta(days=3)
     )
-    assert service.deliver(remindable.database, booking["reminder"]) == 0
-    assert service.deliver(remindable.database) == 0
+    assert remindable.deliver(booking["reminder"]) == 0
+    assert remindable.deliver() == 0
     assert remindable.told(booking) == NEVER
 
 
@@ -80,16 +86,16 @@ def test_never_of_another_version_even_if_its_row_were_left(remindable: Remindab
     booking = remindable.booking()
     remindable.bring_near(booking, LATE)
     remindable.world.query("UPDATE reminders SET booking_version = 7 WHERE id = %s", booking["reminder"])
-    assert service.deliver(remindable.database, booking["reminder"]) == 0
+    assert remindable.deliver(booking["reminder"]) == 0
     remindable.world.query("UPDATE reminders SET booking_version = 1 WHERE id = %s", booking["reminder"])
-    assert service.deliver(remindable.database, booking["reminder"]) == 1
+    assert remindable.deliver(booking["reminder"]) == 1
 
 
 def test_a_changed_detail_does_not_lose_it(remindable: Remindable) -> None:
     booking = remindable.booking()
     remindable.change(booking, title="new")
     remindable.bring_near(booking, 0)
-    assert service.deliver(remindable.database, booking["reminder"]) == 1
+    assert remindable.deliver(booking["reminder"]) == 1
     assert remindable.told(booking) == ONCE
 
 
@@ -108,18 +114,18 @@ def test_the_sweep_leaves_a_leased_one_to_its_task_for_a_moment(remindable: Remi
     remindable.bring_near(booking, 0.5)
     assert booking["reminder"] in dict(service.lease_upcoming(remindable.database))
     remindable.bring_near(booking, 0)
-    assert service.deliver(remindable.database) == 0
+    assert remindable.deliver() == 0
     remindable.world.query("UPDATE reminders SET leased_until = now() WHERE id = %s", booking["reminder"])
-    assert service.deliver(remindable.database) == 1
+    assert remindable.deliver() == 1
     assert remindable.told(booking) == ONCE
 
 
 def test_the_sweep_finds_what_nobody_leased(remindable: Remindable) -> None:
     booking = remindable.booking()
     remindable.bring_near(booking, 0)
-    assert service.deliver(remindable.database) == 0
+    assert remindable.deliver() == 0
     remindable.bring_near(booking, LATE)
-    assert service.deliver(remindable.database) == 1
+    assert remindable.deliver() == 1
     assert remindable.told(booking) == ONCE
 
 
@@ -131,8 +137,8 @@ def test_many_workers_at_once_send_each_once(remindable: Remindable) -> None:
 
     def work(number: int) -> int:
         together.wait()
-        one_by_one = sum(service.deliver(remindable.database, booking["reminder"]) for booking in bookings[number:])
-        return one_by_one + service.deliver(remindable.database)
+        one_by_one = sum(remindable.deliver(booking["reminder"]) for booking in bookings[number:])
+        return one_by_one + remindable.deliver()
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(work, range(8))) == 20
@@ -145,23 +151,28 @@ def test_a_booking_that_is_being_changed_is_not_announced_meanwhile(remindable: 
     remindable.bring_near(booking, LATE)
     with psycopg.connect(remindable.settings.database_url) as other:
         other.execute("SELECT FROM bookings WHERE id = %s FOR NO KEY UPDATE", (booking["id"],))
-        assert service.deliver(remindable.database, booking["reminder"]) == 0
+        assert remindable.deliver(booking["reminder"]) == 0
         other.rollback()
-    assert service.deliver(remindable.database) == 1
+    assert remindable.deliver() == 1
     assert remindable.told(booking) == ONCE
 
 
-def test_a_cancellation_that_comes_during_the_delivery_waits_for_it(remindable: Remindable) -> None:
+def test_a_cancellation_that_comes_during_the_delivery_waits_for_it(
+    remindable: Remindable, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Sent just before the cancellation committed, or not at all: the order is decided by the booking's row."""
     booking = remindable.booking()
     remindable.bring_near(booking, 0)
-    sending = threading.Event()
+    sending, tell = threading.Event(), service.tell
+
+    def slowly(*arguments: Any) -> int:
+        sending.set()
+        time.sleep(0.5)
+        return tell(*arguments)
+
+    monkeypatch.setattr(service, "tell", slowly)
     with ThreadPoolExecutor(1) as pool:
-
-        def deliver() -> int:
-            return service.deliver(remindable.database, booking["reminder"], lambda _: sending.set())
-
-        delivered = pool.submit(deliver)
+        delivered = pool.submit(remindable.deliver, booking["reminder"])
         assert sending.wait(5)
         remindable.act(booking, "cancel")
         assert delivered.result() == 1

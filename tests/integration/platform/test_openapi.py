@@ -91,6 +91,7 @@ def test_guards_are_told(document: Json) -> None:
 
 
 PUBLIC = (
+    "/unsubscribe",
     *("/auth/", "/health", "/ready", "/metrics", "/openapi.json", "/docs", "/redoc", "/problems"),
     *("/reviews/services", "/reviews/providers"),
 )

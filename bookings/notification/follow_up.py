@@ -1,0 +1,59 @@
+"""What is told of events: the consumer that turns them into notifications, and the request for a review some hours
+after a booking was completed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from bookings import queries
+from bookings.config import Settings
+from bookings.db import Database, Tx
+from bookings.event.consumer import Consumer, Event
+from bookings.job import service as job_service
+from bookings.job.service import Job, Registry
+from bookings.notification import rules, service
+from bookings.notification.service import Fact
+
+_sql = queries.load("notification")
+ASK = "notification.review-request"
+
+
+class FollowUp:
+    """Listens to events and writes what people are to hear of them."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._settings = settings
+
+    @property
+    def consumer(self) -> Consumer:
+        """Who hears which events."""
+        return Consumer("notification", rules.HEARD, self.handle)
+
+    def register(self, registry: Registry) -> None:
+        """Offer the kind of job that asks for reviews."""
+        registry.register(ASK, self.ask)
+
+    def handle(self, tx: Tx, event: Event) -> None:
+        """Tell of one event, in the transaction that moves the cursor."""
+        if event.type == "booking.completed":
+            due = event.occurred_at + self._settings.review_request_after
+            id = event.data["id"]
+            job_service.enqueue(tx, kind=ASK, payload={"bookingId": id}, key=id, run_at=due)
+        elif cause := rules.cause_of(event.type, event.data):
+            subject = f"booking:{event.data['id']}:{event.data['version']}"
+            service.tell(tx, self._settings, Fact(cause, subject, event.data, rules.more_of(cause, event.data)))
+
+    def ask(self, payload: Mapping[str, Any], job: Job) -> None:
+        """Ask the customer how it was, once, if it still took place."""
+
+        def work(tx: Tx) -> None:
+            row = tx.one(_sql.review_due, {"id": UUID(payload["bookingId"])})
+            if row is not None:
+                fact = Fact("review_request", f"review:{row['document']['id']}", row["document"])
+                service.tell(tx, self._settings, fact)
+            job.complete(tx)
+
+        self._database.run(work)

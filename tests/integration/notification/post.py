@@ -1,0 +1,121 @@
+"""Everything between a booking and its mails, in this process: relay, consumer, jobs; and a real mail server."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from bookings import create_app
+from bookings.auth import Actor, Caller
+from bookings.booking import service as booking_service
+from bookings.config import Settings
+from bookings.db import Database
+from bookings.event import service as events
+from bookings.event.consumer import Consumers, Follower
+from bookings.job.runner import Runner
+from bookings.job.service import Registry
+from bookings.notification import jobs
+from bookings.notification.follow_up import FollowUp
+from tests.factories import World
+from tests.support.mail import MailServer
+
+
+class Post:
+    """Makes bookings, lets what follows from them happen, and tells what people got."""
+
+    def __init__(self, database_url: str, server: MailServer) -> None:
+        self.server = server
+        self.settings = Settings(
+            app_env="test",
+            database_url=database_url,
+            redis_url="redis://127.0.0.1:1/0",
+            jwt_secret="a secret for tests, of no use anywhere",
+            rate_limit="off",
+            public_url="https://book.example.com",
+            smtp_host="127.0.0.1",
+            smtp_port=server.port,
+            smtp_tls="none",
+            smtp_timeout=timedelta(seconds=1),
+            mail_from="bookings@example.com",
+        )
+        self.app = create_app(self.settings)
+        self.world = World(database_url)
+        self.database = Database(self.settings, name="test post")
+        self._runner = Runner(self.database, self.registry(self.settings), self.settings, lambda: None)
+        self._follower = Follower(self.database, FollowUp(self.database, self.settings).consumer)
+        self._hours = 0
+        self._follower.turn()
+
+    def registry(self, settings: Settings) -> Registry:
+        """The jobs of this domain."""
+        registry = Registry()
+        jobs.offer(registry, Consumers(settings), self.database, settings)
+        return registry
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self.database.close()
+        self.app.extensions["database"].close()
+        self.world.close()
+
+    def booking(self, customer: Actor, provider: Actor, **more: Any) -> UUID:
+        """A new booking."""
+        self._hours += 1
+        start = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30, hours=self._hours)
+        wish = {"providerId": provider.id, "startAt": start, "endAt": start + timedelta(hours=1), "units": 1}
+        details = {**dict.fromkeys(("title", "description", "location", "notes")), **more}
+        answer = booking_service.create(
+            self.database, settings=self.settings, caller=Caller(customer), body=wish | details
+        )
+        return UUID(answer.headers["Location"].rsplit("/", 1)[1])
+
+    def act(self, booking_id: UUID, action: str, reason: str = "test") -> None:
+        """Take a booking one step, as an admin."""
+        caller = Caller(self.world.admin())
+        given: dict[str, Any] = {"booking_id": booking_id, "action": action, "reason": reason, "override": True}
+        self.database.run(lambda tx: booking_service.act(tx, settings=self.settings, caller=caller, **given))
+
+    def change(self, booking_id: UUID, caller: Actor, **body: Any) -> None:
+        """Change a booking."""
+        given: dict[str, Any] = {"booking_id": booking_id, "body": body, "caller": Caller(caller)}
+        self.database.run(lambda tx: booking_service.change(tx, settings=self.settings, **given))
+
+    def publish(self) -> None:
+        """Let events take their places, and let the consumer hear of them."""
+        while True:
+            events.place(self.database, 500)
+            if not self._follower.turn() and events.lag(self.database).waiting == 0:
+                return
+
+    def work(self, *, patience: int = 1) -> None:
+        """Run every job that waits, whenever it is meant to run, `patience` times at most."""
+        for _ in range(patience):
+            open_jobs = self.world.query(
+                """UPDATE jobs SET run_at = now() - interval '1 second' WHERE state IN ('waiting', 'failed')
+                   RETURNING id, created_at"""
+            )
+            for job in sorted(open_jobs, key=lambda job: job["created_at"]):
+                self._runner.run(job["id"])
+
+    def everything(self) -> None:
+        """Publish and work."""
+        self.publish()
+        self.work()
+
+    def rows(self, booking_id: UUID, channel: str = "email") -> list[dict[str, Any]]:
+        """The notifications of a booking on a channel, in the order in which they were written."""
+        return self.world.query(
+            "SELECT * FROM notifications WHERE booking_id = %s AND channel = %s ORDER BY created_at, id",
+            booking_id,
+            channel,
+        )
+
+    def told(self, booking_id: UUID, channel: str = "email") -> list[tuple[str, str, str]]:
+        """(cause, audience, status) of each."""
+        return [(row["cause"], row["audience"], row["status"]) for row in self.rows(booking_id, channel)]
+
+    def without_mail(self) -> Settings:
+        """The settings of somebody who has no mail server."""
+        return replace(self.settings, smtp_host="")
