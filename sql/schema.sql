@@ -1,4 +1,4 @@
--- The schema after migration 0022, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0023, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -20,7 +20,11 @@ BEGIN
             USING ERRCODE = 'invalid_transaction_state';
     END IF;
     SELECT capacity INTO available FROM resources WHERE id = NEW.resource_id FOR NO KEY UPDATE;
-    IF peak_claimed(NEW.resource_id, NEW.during) > available THEN
+    -- The newcomer must fit beside every claim that allows only so many, its own included.
+    IF peak_claimed(NEW.resource_id, NEW.during) > available OR EXISTS (
+        SELECT FROM allocations AS a
+         WHERE a.resource_id = NEW.resource_id AND a.during && NEW.during AND NOT a.exclusive AND a.released_at IS NULL
+           AND a.places < available AND peak_claimed(NEW.resource_id, a.during * NEW.during) > a.places) THEN
         RAISE EXCEPTION 'resource % has no % of % units free during %', NEW.resource_id, NEW.units, available, NEW.during
             USING ERRCODE = 'exclusion_violation', CONSTRAINT = 'allocations_within_capacity';
     END IF;
@@ -161,6 +165,7 @@ CREATE TABLE allocations (
     booking_id uuid,
     start_at timestamp with time zone,
     released_at timestamp with time zone,
+    places integer,
     CONSTRAINT allocations_no_overlap EXCLUDE USING gist (resource_id WITH =, during WITH &&) WHERE (exclusive AND released_at IS NULL),
     CONSTRAINT allocations_once_per_booking UNIQUE (booking_id, resource_id)
 );
@@ -239,6 +244,7 @@ CREATE TABLE bookings (
     buffer_after_minutes integer DEFAULT 0 NOT NULL,
     cancellation_policy jsonb,
     reminder_leads interval[],
+    session_places integer,
     CONSTRAINT bookings_pkey PRIMARY KEY (id),
     CONSTRAINT bookings_starts_open CHECK (version > 1 OR (status = ANY (ARRAY['pending'::text, 'confirmed'::text])))
 );

@@ -57,7 +57,11 @@ def _wrong_ids(wish: Mapping[str, Any], found: dict[UUID, dict[str, Any]]) -> li
     return wrong
 
 
+#: a booking of plain time
+_PLAIN = {"buffer_before_minutes": 0, "buffer_after_minutes": 0, "session_places": None}
+
+
 def with_alternatives(tx: Tx, refused: SlotTaken, wish: Mapping[str, Any]) -> SlotTaken:
     """The refusal, with the next starts at which the same wish would fit."""
-    rows = tx.all(_sql.next_free, {**wish, "length": wish["end_at"] - wish["start_at"]})
+    rows = tx.all(_sql.next_free, {**_PLAIN, **wish, "length": wish["end_at"] - wish["start_at"]})
     return SlotTaken(refused.detail, nextFree=[instant_text(row["candidate"]) for row in rows])

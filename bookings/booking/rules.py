@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 STATUSES = ("pending", "confirmed", "checked_in", "completed", "no_show", "cancelled", "declined")
 #: a booking in one of these still claims its time and is worth reminding of
@@ -61,6 +62,12 @@ def opens_at(action: Action, start_at: datetime, check_in_opens: timedelta) -> d
     if not action.needs_start:
         return None
     return start_at - check_in_opens if action.name == "check-in" else start_at
+
+
+def length_changes(before: Mapping[str, Any], wished: Mapping[str, Any]) -> bool:
+    """Whether a change of start or end makes a booking longer or shorter."""
+    after = {name: wished.get(name, before[name]) for name in ("start_at", "end_at")}
+    return bool(after["end_at"] - after["start_at"] != before["end_at"] - before["start_at"])
 
 
 def time_errors(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
@@ -16,26 +17,57 @@ DEEPEST = 10_000
 
 
 class NewBooking(Input):
-    """A wish: who, what, when. At least one of providerId, resourceId and workspaceId; all are claimed together."""
+    """A wish: who, what, when. A service, or at least one of providerId, resourceId and workspaceId; all that is named
+    is claimed together. With a service, what is not named is chosen."""
 
     userId = fields.UUID(metadata={"description": "The customer; the caller when left out."})
     providerId = fields.UUID(allow_none=True, metadata={"description": "A resource of kind provider."})
     resourceId = fields.UUID(allow_none=True, metadata={"description": "A resource of any kind."})
     workspaceId = fields.UUID(allow_none=True, metadata={"description": "A resource of kind workspace."})
+    serviceId = fields.UUID(
+        allow_none=True, metadata={"description": "Length, price, policy and resources follow from it."}
+    )
     startAt = Instant(required=True)
-    endAt = Instant(required=True, metadata={"description": "Exclusive: the next booking may start right then."})
+    endAt = Instant(
+        metadata={
+            "description": "Exclusive: the next booking may start right then. Required without a service; with one, "
+            "its first duration when left out."
+        }
+    )
     units = fields.Integer(
-        load_default=1, strict=True, validate=validate.Range(1, 100_000), metadata={"description": "Units of each."}
+        load_default=1,
+        strict=True,
+        validate=validate.Range(1, 100_000),
+        metadata={"description": "Units of each; with a service they follow from partySize."},
+    )
+    partySize = fields.Integer(
+        strict=True,
+        validate=validate.Range(1, 100_000),
+        metadata={"description": "With a service: how many come; its smallest party when left out."},
     )
     title = Text(longest=200, load_default=None, allow_none=True)
     description = Text(longest=4000, load_default=None, allow_none=True)
     location = Text(longest=500, load_default=None, allow_none=True)
     notes = Text(longest=4000, load_default=None, allow_none=True)
 
-    @validates_schema(skip_on_field_errors=False)
-    def _names_a_resource(self, data: dict[str, Any], **_: Any) -> None:
-        if not any(data.get(name) for name in ("providerId", "resourceId", "workspaceId")):
-            raise ValidationError("Give providerId, resourceId or workspaceId.", "providerId")
+    @validates_schema(skip_on_field_errors=False, pass_original=True)
+    def _is_complete(self, data: dict[str, Any], sent: dict[str, Any], **_: Any) -> None:
+        if sent.get("serviceId"):
+            errors = {"units": "Follows from partySize."} if data.get("units", 1) != 1 else {}
+        else:
+            errors = dict(_plain_errors(sent))
+        if errors:
+            raise ValidationError({name: [message] for name, message in errors.items()})
+
+
+def _plain_errors(sent: dict[str, Any]) -> Iterable[tuple[str, str]]:
+    """What a booking without a service lacks, or has too much."""
+    if not any(sent.get(name) for name in ("providerId", "resourceId", "workspaceId")):
+        yield "providerId", "Give serviceId, providerId, resourceId or workspaceId."
+    if "endAt" not in sent:
+        yield "endAt", "Missing data for required field."
+    if "partySize" in sent:
+        yield "partySize", "Only with serviceId."
 
 
 class BookingChange(Input):

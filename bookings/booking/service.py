@@ -13,7 +13,7 @@ from bookings.answer import Answer
 from bookings.audit import service as audit
 from bookings.audit.rules import changed
 from bookings.auth import SYSTEM, Actor, Caller
-from bookings.booking import refusals, rules
+from bookings.booking import offers, refusals, rules, wishes
 from bookings.booking.errors import BookingClosed, SlotTaken, StaffOnly, TooEarly, TransitionRefused
 from bookings.booking.rules import ACTIONS, Action
 from bookings.config import Settings
@@ -21,13 +21,11 @@ from bookings.db import Database, Tx
 from bookings.errors import Conflict, Forbidden, Invalid, NotFound, PreconditionFailed
 from bookings.fields import instant_text
 from bookings.http import versioned
-from bookings.ids import new_id
-from bookings.prepared import Prepared, array
+from bookings.prepared import Prepared
 
 _sql = queries.load("booking")
 _CREATE = Prepared("booking.create", _sql.create)
 _GET = Prepared("booking.get", _sql.get)
-_DETAILS = ("title", "description", "location", "notes")
 #: what the audit trail tells of a change, by the names of the API
 _AUDITED = {
     "status": "status",
@@ -35,7 +33,7 @@ _AUDITED = {
     "startAt": "start_at",
     "endAt": "end_at",
     "paymentStatus": "payment_status",
-    **{name: name for name in _DETAILS},
+    **{name: name for name in wishes.DETAILS},
 }
 
 
@@ -49,10 +47,13 @@ def create(
 ) -> Answer:
     """Book: claim every named resource for the whole time or none, in one statement and one round trip.
 
-    Stores its own answer under `key`. Raises Invalid, Forbidden, SlotTaken (with the next free starts), or KeyTaken.
+    With a service it takes two (bookings/booking/offers.py). Stores its own answer under `key`. Raises Invalid,
+    Forbidden, SlotTaken (with the next free starts), or KeyTaken.
     """
+    if body.get("serviceId"):
+        return offers.create(database, settings=settings, caller=caller, body=body, key=key)
     now = clock.now()
-    _check_time(body["startAt"], body["endAt"], now, settings)
+    wishes.check_time(body["startAt"], body["endAt"], now, settings)
     wish = _wish(settings, caller, body, key, now)
     try:
         row = database.hot(_CREATE, wish)
@@ -65,30 +66,12 @@ def create(
 def _wish(
     settings: Settings, caller: Caller, body: Mapping[str, Any], key: idempotency.Key | None, now: datetime
 ) -> dict[str, Any]:
+    wish = wishes.wish(settings, caller, body, key, now)
     named = [body.get(name) for name in ("providerId", "resourceId", "workspaceId")]
-    resource_ids = list(dict.fromkeys(str(id) for id in named if id))
-    user_id = body.get("userId") or caller.actor.id
-    return {
-        "id": new_id(),
-        "user_id": user_id,
-        "actor_id": caller.actor.id,
-        "actor_role": caller.actor.role,
-        # a customer books anything for themselves, an admin for anyone; a provider for others only what they own
-        "unrestricted": caller.actor.is_admin or user_id == caller.actor.id,
-        "provider_id": body.get("providerId"),
-        "workspace_id": body.get("workspaceId"),
-        "resource_ids": array(resource_ids),
-        "start_at": body["startAt"],
-        "end_at": body["endAt"],
-        "units": body["units"],
-        **{name: body[name] for name in _DETAILS},
-        "now": now,
-        "leads": leads(settings),
-        "topics": array(topics(user_id, resource_ids)),
-        "request_id": caller.request_id,
-        "key": key.text if key else None,
-        "fingerprint": key.fingerprint if key else None,
-    }
+    wish |= wishes.claims(wish["user_id"], list(dict.fromkeys(str(id) for id in named if id)), body["units"])
+    wish["provider_id"], wish["workspace_id"] = body.get("providerId"), body.get("workspaceId")
+    wish["end_at"] = body["endAt"]
+    return wish
 
 
 def get(database: Database, *, actor: Actor, booking_id: UUID) -> tuple[bytes, int]:
@@ -124,16 +107,18 @@ def change(
     booking = _lock(tx, caller.actor, booking_id, versions)
     if booking["status"] not in rules.ACTIVE:
         raise BookingClosed(bookingStatus=booking["status"])
-    wished = {name: body[name] for name in _DETAILS if name in body} | _wished_time(booking, body)
+    wished = {name: body[name] for name in wishes.DETAILS if name in body} | _wished_time(booking, body)
     wished = {name: value for name, value in wished.items() if value != booking[name]}
     if not wished:
         return versioned(tx_json(booking["document"]), booking["version"])
     moved = "start_at" in wished or "end_at" in wished
+    if booking["service_id"] and rules.length_changes(booking, wished):
+        raise Invalid([("endAt", "A booking of a service keeps its length.")])
     if moved and booking["status"] not in rules.MOVABLE:
         raise BookingClosed("A booking that has begun cannot be moved.", bookingStatus=booking["status"])
     after = booking | wished
     if moved:
-        _check_time(after["start_at"], after["end_at"], clock.now(), settings)
+        wishes.check_time(after["start_at"], after["end_at"], clock.now(), settings)
         _move_claims(tx, after)
     answer = _write(tx, caller, booking, after, "reschedule" if moved else "update", _EVENTS[moved])
     if moved:
@@ -233,16 +218,6 @@ def _wished_time(booking: dict[str, Any], body: Mapping[str, Any]) -> dict[str, 
     return {"start_at": start_at, "end_at": body.get("endAt", kept_length)}
 
 
-def _check_time(start_at: datetime, end_at: datetime, now: datetime, settings: Settings) -> None:
-    wrong = list(
-        rules.time_errors(
-            start_at, end_at, now=now, longest=settings.max_booking_length, ahead=settings.max_booking_ahead
-        )
-    )
-    if wrong:
-        raise Invalid(wrong)
-
-
 def _move_claims(tx: Tx, after: dict[str, Any]) -> None:
     tx.all(_sql.lock_resources, after)
     tx.execute(_sql.drop_claims, after)
@@ -275,7 +250,7 @@ def _write(
             "reason": reason,
             "actor_id": caller.actor.id,
             "request_id": caller.request_id,
-            "topics": topics(after["user_id"], after["resource_ids"]),
+            "topics": wishes.topics(after["user_id"], after["resource_ids"]),
             "now": clock.now(),
         },
     )
@@ -300,17 +275,7 @@ def _audit(
 
 
 def _plan_reminders(tx: Tx, settings: Settings, after: dict[str, Any]) -> None:
-    tx.execute(_sql.plan_reminders, after | {"version": after["version"] + 1, "leads": leads(settings)})
-
-
-def topics(user_id: Any, resource_ids: Sequence[Any]) -> list[str]:
-    """Who may hear of a booking: its customer and whoever owns what it claims."""
-    return [f"user:{user_id}", *(f"resource:{id}" for id in resource_ids)]
-
-
-def leads(settings: Settings) -> str:
-    """REMINDER_LEAD as a PostgreSQL array of intervals."""
-    return array([f"{int(lead.total_seconds())} seconds" for lead in settings.reminder_lead])
+    tx.execute(_sql.plan_reminders, after | {"version": after["version"] + 1, "leads": wishes.leads(settings)})
 
 
 def tx_json(document: Any) -> bytes:

@@ -23,6 +23,12 @@ SELECT resource_id, at, claimed, capacity
  WHERE claimed > capacity
  ORDER BY resource_id, at
 
+-- name: over_places
+-- While a claim stands that allows only so many units, no more are claimed.
+SELECT a.booking_id, a.resource_id, a.during, a.places
+  FROM allocations AS a
+ WHERE a.places IS NOT NULL AND a.released_at IS NULL AND NOT a.exclusive AND peak_claimed(a.resource_id, a.during) > a.places
+
 -- name: exclusive_flag_wrong
 -- A claim is judged by the exclusion constraint exactly when its resource has one unit.
 SELECT a.booking_id, a.resource_id, a.exclusive, r.capacity
@@ -53,11 +59,14 @@ SELECT b.id, b.status, a.resource_id
  WHERE b.status IN ('cancelled', 'declined') AND a.released_at IS NULL
 
 -- name: claim_disagrees
--- A live claim is of a resource that its booking names, for its time and its units.
-SELECT b.id, a.resource_id, a.during, a.units, b.start_at, b.end_at, b.units AS booked_units
+-- A live claim is of a resource that its booking names, for its time with its buffers, and for its units and places.
+SELECT b.id, a.resource_id, a.during, a.units, a.places, b.start_at, b.end_at, b.units AS booked_units
   FROM allocations AS a JOIN bookings AS b ON b.id = a.booking_id
  WHERE a.released_at IS NULL
-   AND (a.during <> tstzrange(b.start_at, b.end_at) OR a.start_at <> b.start_at OR a.units <> b.units
+   AND (a.during <> tstzrange(b.start_at - make_interval(mins => b.buffer_before_minutes),
+                              b.end_at + make_interval(mins => b.buffer_after_minutes))
+        OR a.start_at <> b.start_at OR a.units <> b.units
+        OR (NOT a.exclusive AND a.places IS DISTINCT FROM b.session_places)
         OR a.resource_id <> ALL (b.resource_ids))
 
 -- name: named_twice

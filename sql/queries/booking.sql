@@ -35,6 +35,33 @@
 (%(is_admin)s::boolean OR b.user_id = %(actor_id)s::uuid OR EXISTS (
     SELECT FROM resources WHERE id = ANY (b.resource_ids) AND owner_id = %(actor_id)s::uuid))
 
+-- fragment: booked_and_told
+-- The end of every statement that books: what follows from the row `booked`, and the answer.
+answer AS (
+    SELECT b.version, b.status, {document} AS document FROM booked AS b
+), history AS (
+    INSERT INTO booking_history (booking_id, version, action, status, start_at, end_at, actor_id, request_id, at)
+    SELECT %(id)s, version, 'create', status, %(start_at)s, %(end_at)s, %(actor_id)s, %(request_id)s::text, %(now)s FROM answer
+), reminding AS (
+    INSERT INTO reminders (booking_id, booking_version, recipient_id, lead, due_at)
+    SELECT %(id)s, version, %(user_id)s, lead, %(start_at)s - lead
+      FROM answer, unnest(%(leads)s::interval[]) AS lead WHERE %(start_at)s - lead > now()
+), told AS (
+    INSERT INTO outbox (type, booking_id, topics, data, actor_id, request_id, occurred_at)
+    SELECT 'booking.created', %(id)s, %(topics)s::text[], document, %(actor_id)s, %(request_id)s, %(now)s FROM answer
+), audited AS (
+    INSERT INTO audit_entries (at, actor_id, actor_role, request_id, action, subject_type, subject_id, after)
+    SELECT %(now)s, %(actor_id)s, %(actor_role)s::text, %(request_id)s, 'booking.create', 'booking', %(id)s::uuid::text,
+           json_build_object('userId', %(user_id)s::uuid, 'status', status)
+      FROM answer WHERE %(actor_id)s::uuid <> %(user_id)s::uuid
+), kept AS (
+    INSERT INTO idempotency_keys (actor_id, key, fingerprint, status, headers, body)
+    SELECT %(actor_id)s, %(key)s::text, %(fingerprint)s::bytea, 201,
+           json_build_object('ETag', '"1"', 'Location', '/bookings/' || %(id)s::uuid), document
+      FROM answer WHERE %(key)s IS NOT NULL
+)
+SELECT document::text, version FROM answer
+
 -- name: create
 -- One statement, one round trip: claim, book, write history, reminders, event, replayable answer, and an audit entry when
 -- somebody books for somebody else; or none of it.
@@ -70,30 +97,90 @@ WITH asked AS (
            %(now)s::timestamptz, %(now)s
      WHERE claimed_together((SELECT count(*) FROM claimed), cardinality(%(resource_ids)s))
     RETURNING *
-), answer AS (
-    SELECT b.version, b.status, {document} AS document FROM booked AS b
-), history AS (
-    INSERT INTO booking_history (booking_id, version, action, status, start_at, end_at, actor_id, request_id, at)
-    SELECT %(id)s, version, 'create', status, %(start_at)s, %(end_at)s, %(actor_id)s, %(request_id)s::text, %(now)s FROM answer
-), reminding AS (
-    INSERT INTO reminders (booking_id, booking_version, recipient_id, lead, due_at)
-    SELECT %(id)s, version, %(user_id)s, lead, %(start_at)s - lead
-      FROM answer, unnest(%(leads)s::interval[]) AS lead WHERE %(start_at)s - lead > now()
-), told AS (
-    INSERT INTO outbox (type, booking_id, topics, data, actor_id, request_id, occurred_at)
-    SELECT 'booking.created', %(id)s, %(topics)s::text[], document, %(actor_id)s, %(request_id)s, %(now)s FROM answer
-), audited AS (
-    INSERT INTO audit_entries (at, actor_id, actor_role, request_id, action, subject_type, subject_id, after)
-    SELECT %(now)s, %(actor_id)s, %(actor_role)s::text, %(request_id)s, 'booking.create', 'booking', %(id)s::uuid::text,
-           json_build_object('userId', %(user_id)s::uuid, 'status', status)
-      FROM answer WHERE %(actor_id)s::uuid <> %(user_id)s::uuid
-), kept AS (
-    INSERT INTO idempotency_keys (actor_id, key, fingerprint, status, headers, body)
-    SELECT %(actor_id)s, %(key)s::text, %(fingerprint)s::bytea, 201,
-           json_build_object('ETag', '"1"', 'Location', '/bookings/' || %(id)s::uuid), document
-      FROM answer WHERE %(key)s IS NOT NULL
-)
-SELECT document::text, version FROM answer
+), {booked_and_told}
+
+-- name: create_of_service
+-- The same for what a service offers, on the terms that were read a moment ago: nothing is written when the service has
+-- changed since. Buffers are claimed with the booking's time; the terms are kept with the booking.
+WITH asked AS (
+    SELECT id, exclusive FROM resources
+     WHERE id = ANY (%(resource_ids)s::uuid[]) AND active AND capacity >= %(units)s::integer
+       AND (%(unrestricted)s::boolean OR owner_id IS NULL OR owner_id = %(actor_id)s::uuid)
+), claimed AS (
+    INSERT INTO allocations (resource_id, exclusive, during, units, places, booking_id, start_at)
+    SELECT id, exclusive, tstzrange(%(claim_from)s::timestamptz, %(claim_to)s::timestamptz), %(units)s,
+           CASE WHEN NOT exclusive THEN %(session_places)s::integer END, %(id)s::uuid, %(start_at)s::timestamptz
+      FROM asked
+     WHERE EXISTS (SELECT FROM users WHERE id = %(user_id)s::uuid AND disabled_at IS NULL)
+       AND EXISTS (SELECT FROM services
+                    WHERE id = %(service_id)s::uuid AND version = %(service_version)s::integer AND archived_at IS NULL)
+       AND (%(unrestricted)s OR EXISTS (
+            SELECT FROM resources WHERE id = ANY (%(resource_ids)s) AND owner_id = %(actor_id)s))
+     ORDER BY id
+    ON CONFLICT ON CONSTRAINT allocations_no_overlap DO NOTHING
+    RETURNING resource_id
+), booked AS (
+    INSERT INTO bookings (id, user_id, resource_ids, provider_id, workspace_id, start_at, end_at, units, status,
+                          title, description, location, notes, created_by, created_at, updated_at,
+                          service_id, party_size, price_amount, currency, payment_required, payment_status,
+                          confirm_when_paid, buffer_before_minutes, buffer_after_minutes, session_places,
+                          cancellation_policy, reminder_leads)
+    SELECT %(id)s, %(user_id)s, %(resource_ids)s, %(provider_id)s::uuid, %(workspace_id)s::uuid,
+           %(start_at)s, %(end_at)s::timestamptz, %(units)s, %(status)s::text,
+           %(title)s::text, %(description)s::text, %(location)s::text, %(notes)s::text, %(actor_id)s,
+           %(now)s::timestamptz, %(now)s,
+           %(service_id)s, %(party_size)s::integer, %(price_amount)s::bigint, %(currency)s::text,
+           %(payment_required)s::boolean, %(payment_status)s::text, %(confirm_when_paid)s::boolean,
+           %(buffer_before_minutes)s::integer, %(buffer_after_minutes)s::integer, %(session_places)s,
+           %(cancellation_policy)s::jsonb, %(reminder_leads)s::interval[]
+     WHERE claimed_together((SELECT count(*) FROM claimed), cardinality(%(resource_ids)s))
+    RETURNING *
+), {booked_and_told}
+
+-- fragment: room
+-- Whether resource `r` has room for the claim `w` (during, units, places).
+(CASE WHEN r.exclusive
+    THEN NOT EXISTS (SELECT FROM allocations AS a
+         WHERE a.resource_id = r.id AND a.exclusive AND a.released_at IS NULL AND a.during && w.during)
+    ELSE peak_claimed(r.id, w.during) + w.units <= least(r.capacity, w.places) END AND r.capacity >= w.units)
+
+-- fragment: candidate
+-- What choosing wants to know of resource `r` for the claim `w` of a day.
+json_build_object('id', r.id, 'kind', r.kind, 'ownerId', r.owner_id, 'free', {room}, 'bookings', (
+    SELECT count(*) FROM allocations AS a
+     WHERE a.resource_id = r.id AND a.booking_id IS NOT NULL AND a.released_at IS NULL
+       AND a.start_at >= date_trunc('day', %(start_at)s::timestamptz)
+       AND a.start_at < date_trunc('day', %(start_at)s::timestamptz) + interval '1 day'))
+
+-- name: offer
+-- A service as somebody wants to book it: its terms, who of those who deliver it is free, what is free of all it needs
+-- besides; at most 50 free ones of each where any will do. The first column is the booking itself when its first try
+-- was committed and only the answer was lost.
+SELECT (SELECT {document}::text FROM bookings AS b WHERE id = %(id)s::uuid),
+       EXISTS (SELECT FROM users WHERE id = %(user_id)s::uuid AND disabled_at IS NULL)::text,
+       {catalogue.document},
+       (SELECT coalesce(json_agg({candidate} ORDER BY d.position), '[]')
+          FROM service_resources AS d JOIN resources AS r ON r.id = d.resource_id
+         WHERE d.service_id = s.id AND r.active)::text,
+       (SELECT coalesce(json_agg(json_build_object('kind', q.kind, 'count', q.count, 'candidates', (
+                SELECT coalesce(json_agg({candidate} ORDER BY r.rank, r.name, r.id), '[]') FROM (
+                    SELECT r.*, array_position(q.resource_ids, r.id) AS rank FROM resources AS r
+                     WHERE r.kind = q.kind AND r.active
+                       AND (q.resource_ids = '{}' OR r.id = ANY (q.resource_ids))
+                       AND (r.id = ANY (%(named)s::uuid[]) OR {room})
+                     ORDER BY (r.id = ANY (%(named)s)) DESC, array_position(q.resource_ids, r.id), r.name, r.id
+                     LIMIT 50) AS r)) ORDER BY q.position), '[]')
+          FROM service_requirements AS q WHERE q.service_id = s.id)::text
+  FROM services AS s, LATERAL (
+    SELECT tstzrange(
+               %(start_at)s::timestamptz - make_interval(mins => s.buffer_before_minutes),
+               coalesce(%(end_at)s::timestamptz,
+                        %(start_at)s + make_interval(mins => (s.durations -> 0 ->> 'minutes')::integer))
+               + make_interval(mins => s.buffer_after_minutes)) AS during,
+           CASE WHEN s.capacity > 1 THEN coalesce(%(party_size)s::integer, s.min_party_size) ELSE 1 END AS units,
+           CASE WHEN s.capacity > 1 THEN s.capacity END AS places
+  ) AS w
+ WHERE s.id = %(service_id)s::uuid
 
 -- name: explain_refusal
 -- Why `create` wrote nothing: what it knows of each resource and of the customer, to name the wrong field. A booking
@@ -109,18 +196,45 @@ SELECT
 -- The next three starts at which all the resources have room for as long: right after some claim of theirs ends.
 -- Bounded in time and in candidates, because it runs for every refused request.
 SELECT candidate FROM (
-    SELECT DISTINCT upper(during) AS candidate FROM allocations
+    SELECT DISTINCT upper(during) + make_interval(mins => %(buffer_before_minutes)s) AS candidate FROM allocations
      WHERE resource_id = ANY (%(resource_ids)s::uuid[]) AND released_at IS NULL
-       AND during && tstzrange(%(start_at)s, %(start_at)s + interval '14 days')
+       AND during && tstzrange(%(start_at)s - make_interval(mins => %(buffer_before_minutes)s),
+                               %(start_at)s + interval '14 days')
      ORDER BY candidate LIMIT 100
-) AS candidates
-WHERE NOT EXISTS (
-    SELECT FROM resources AS r
-     WHERE r.id = ANY (%(resource_ids)s::uuid[]) AND CASE WHEN r.exclusive
-        THEN EXISTS (SELECT FROM allocations AS a
-            WHERE a.resource_id = r.id AND a.exclusive AND a.released_at IS NULL
-              AND a.during && tstzrange(candidate, candidate + %(length)s))
-        ELSE peak_claimed(r.id, tstzrange(candidate, candidate + %(length)s)) + %(units)s > r.capacity END)
+) AS candidates, LATERAL (
+    SELECT tstzrange(candidate - make_interval(mins => %(buffer_before_minutes)s),
+                     candidate + %(length)s + make_interval(mins => %(buffer_after_minutes)s)) AS during,
+           %(units)s::integer AS units, %(session_places)s::integer AS places
+) AS w
+WHERE NOT EXISTS (SELECT FROM resources AS r WHERE r.id = ANY (%(resource_ids)s::uuid[]) AND NOT {room})
+ORDER BY candidate LIMIT 3
+
+-- name: next_free_of_service
+-- The same for a service: starts at which somebody who delivers it is free, and enough of what it needs besides.
+SELECT candidate FROM (
+    SELECT DISTINCT upper(during) + make_interval(mins => %(buffer_before_minutes)s) AS candidate FROM allocations
+     WHERE resource_id IN (
+            SELECT id FROM resources AS r WHERE r.id = ANY (%(deliverers)s::uuid[]) OR (r.active AND EXISTS (
+                SELECT FROM service_requirements AS q
+                 WHERE q.service_id = %(service_id)s AND q.kind = r.kind
+                   AND (q.resource_ids = '{}' OR r.id = ANY (q.resource_ids)))) LIMIT 200)
+       AND released_at IS NULL
+       AND during && tstzrange(%(start_at)s - make_interval(mins => %(buffer_before_minutes)s),
+                               %(start_at)s + interval '14 days')
+     ORDER BY candidate LIMIT 100
+) AS candidates, LATERAL (
+    SELECT tstzrange(candidate - make_interval(mins => %(buffer_before_minutes)s),
+                     candidate + %(length)s + make_interval(mins => %(buffer_after_minutes)s)) AS during,
+           %(units)s::integer AS units, %(session_places)s::integer AS places
+) AS w
+WHERE (cardinality(%(deliverers)s::uuid[]) = 0 OR EXISTS (
+        SELECT FROM resources AS r WHERE r.id = ANY (%(deliverers)s) AND r.active AND {room}))
+  AND NOT EXISTS (
+        SELECT FROM service_requirements AS q
+         WHERE q.service_id = %(service_id)s AND q.count > (SELECT count(*) FROM (
+            SELECT FROM resources AS r
+             WHERE r.kind = q.kind AND r.active AND (q.resource_ids = '{}' OR r.id = ANY (q.resource_ids)) AND {room}
+             LIMIT q.count) AS enough))
 ORDER BY candidate LIMIT 3
 
 -- name: get
@@ -245,7 +359,8 @@ SELECT {count_of_all}
 -- A booking about to change, locked until the command commits so that its events keep their order. `is_staff`: the
 -- actor is an admin or owns something it claims.
 SELECT b.id, b.user_id, b.resource_ids, b.start_at, b.end_at, b.units, b.status, b.version,
-       b.title, b.description, b.location, b.notes, b.status_reason, b.payment_status, {document} AS document,
+       b.title, b.description, b.location, b.notes, b.status_reason, b.payment_status, b.service_id,
+       b.buffer_before_minutes, b.buffer_after_minutes, b.session_places, b.reminder_leads, {document} AS document,
        %(is_admin)s OR EXISTS (
            SELECT FROM resources WHERE id = ANY (b.resource_ids) AND owner_id = %(actor_id)s) AS is_staff
   FROM bookings AS b WHERE b.id = %(id)s AND {visible} FOR NO KEY UPDATE OF b
@@ -282,8 +397,10 @@ DELETE FROM allocations WHERE booking_id = %(id)s
 
 -- name: take_claims
 -- The second half: they take the new one, unless somebody is there.
-INSERT INTO allocations (resource_id, exclusive, during, units, booking_id, start_at)
-SELECT r.id, exclusive, tstzrange(%(start_at)s, %(end_at)s), %(units)s, %(id)s, %(start_at)s
+INSERT INTO allocations (resource_id, exclusive, during, units, places, booking_id, start_at)
+SELECT r.id, exclusive, tstzrange(%(start_at)s - make_interval(mins => %(buffer_before_minutes)s),
+                                  %(end_at)s::timestamptz + make_interval(mins => %(buffer_after_minutes)s)),
+       %(units)s, CASE WHEN NOT exclusive THEN %(session_places)s::integer END, %(id)s, %(start_at)s
   FROM resources AS r WHERE r.id = ANY (%(resource_ids)s::uuid[]) ORDER BY r.id
 ON CONFLICT ON CONSTRAINT allocations_no_overlap DO NOTHING
 
@@ -299,7 +416,7 @@ DELETE FROM reminders WHERE booking_id = %(id)s AND sent_at IS NULL
 -- One row for each lead that still lies ahead.
 INSERT INTO reminders (booking_id, booking_version, recipient_id, lead, due_at)
 SELECT %(id)s, %(version)s, %(user_id)s, lead, %(start_at)s - lead
-  FROM unnest(%(leads)s::interval[]) AS lead WHERE %(start_at)s - lead > now()
+  FROM unnest(coalesce(%(reminder_leads)s::interval[], %(leads)s::interval[])) AS lead WHERE %(start_at)s - lead > now()
 
 -- name: carry_reminders
 -- The booking changed but not its time: what was not sent yet speaks of the new version.

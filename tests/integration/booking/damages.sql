@@ -249,6 +249,11 @@ UPDATE services SET rating_count = 1, rating_sum = 6
 -- A booking of a service that is not.
 UPDATE bookings SET service_id = gen_random_uuid() WHERE id = {other}
 
+-- name: session_with_too_many
+-- A session with more people than places.
+WITH agreed AS (UPDATE bookings SET session_places = 1 WHERE id = {other})
+UPDATE allocations SET places = 1 WHERE booking_id = {other}
+
 -- name: star_beside_a_name
 -- A star beside a name that no review gave.
 UPDATE resources SET rating_count = 1, rating_sum = 5

@@ -51,6 +51,7 @@ SEEN_BY = {
     "same_version_twice_in_history": {"booking.history_incomplete"},
     "status_changed_without_a_version": {"booking.history_disagrees"},
     "step_that_the_state_machine_does_not_know": {"booking.impossible_step", "event.told_otherwise"},
+    "session_with_too_many": {"booking.over_places"},
     "service_with_another_lowest_price": {"catalogue.price_from_wrong"},
     "service_without_durations": {"catalogue.durations_broken", "catalogue.price_from_wrong"},
     "service_that_needs_what_is_not": {"catalogue.requirement_of_what_is_not"},

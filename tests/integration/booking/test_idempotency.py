@@ -162,7 +162,7 @@ def test_a_twin_waits_for_the_first_to_commit(
 
 def test_a_statement_that_ran_twice_books_once(customer: Person, world: World, room: UUID) -> None:
     """What happens when the connection breaks after the commit and before its answer: the driver runs it again."""
-    with mock.patch("bookings.booking.service.new_id", return_value=uuid4()):
+    with mock.patch("bookings.booking.wishes.new_id", return_value=uuid4()):
         first = customer.book(resourceId=room)
         again = customer.book(resourceId=room)
     assert (again.status_code, again.data) == (first.status_code, first.data) == (201, first.data)
