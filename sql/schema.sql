@@ -1,4 +1,4 @@
--- The schema after migration 0023, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0024, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -367,6 +367,7 @@ CREATE TABLE jobs (
 );
 ALTER TABLE jobs SET (fillfactor=80, autovacuum_vacuum_scale_factor=0.05);
 CREATE INDEX jobs_by_kind ON jobs USING btree (kind, id);
+CREATE INDEX jobs_discarded ON jobs USING btree (id) WHERE state = 'discarded'::text;
 CREATE INDEX jobs_due ON jobs USING btree (run_at) WHERE state = ANY (ARRAY['waiting'::text, 'failed'::text]);
 CREATE INDEX jobs_finished ON jobs USING btree (finished_at, kind) WHERE state = ANY (ARRAY['done'::text, 'discarded'::text]);
 CREATE INDEX jobs_leases ON jobs USING btree (leased_until) WHERE state = 'running'::text;

@@ -102,7 +102,7 @@ class Crew:
 
     def plan(self) -> None:
         """Queue what comes near."""
-        params = {"kinds": self._runner.registry.names, "grace": GRACE, "horizon": HORIZON, "limit": _BATCH}
+        params = {"kinds": self._runner.able(), "grace": GRACE, "horizon": HORIZON, "limit": _BATCH}
         rows = self._database.run(lambda tx: tx.all(_sql.lease_upcoming, params))
         try:
             for row in rows:

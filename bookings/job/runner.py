@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -72,6 +73,12 @@ class Runner:
         self._tell(kind, {"id": row["id"], "run": row["run"]}, row["payload"], row["last_error"])
         return True
 
+    def able(self) -> list[str]:
+        """The kinds of which this worker can begin a job now. (Two threads that ask at once may begin one too many.)"""
+        busy = Counter(one.kind.name for one in self.running())
+        limits = {name: self.registry[name].at_once for name in self.registry.names}
+        return [name for name, limit in limits.items() if limit is None or busy[name] < limit]
+
     def running(self) -> list[Running]:
         """What is under way."""
         with self._lock:
@@ -84,7 +91,7 @@ class Runner:
         self._fail(late.kind, late.job, late.payload, f"It took longer than {late.kind.timeout}.")
 
     def _claim(self, query: Any, params: dict[str, Any]) -> dict[str, Any] | None:
-        mine = {"kinds": self.registry.names, "worker": self.worker_id, "lease": self.lease}
+        mine = {"kinds": self.able(), "worker": self.worker_id, "lease": self.lease}
         return self.database.run(lambda tx: tx.one(query, mine | params))
 
     def _run(self, row: dict[str, Any] | None) -> bool:

@@ -54,12 +54,13 @@ class Handler(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Who does a kind of job, how long one run may take, and whom to tell that it is dead."""
+    """Who does a kind of job, how long one run may take, how many run in a worker, and whom to tell of a dead one."""
 
     name: str
     handler: Handler
     timeout: timedelta
     on_dead: Callable[[Payload, str], None] | None
+    at_once: int | None
 
 
 class Registry:
@@ -75,15 +76,17 @@ class Registry:
         *,
         timeout: timedelta = timedelta(minutes=5),
         on_dead: Callable[[Payload, str], None] | None = None,
+        at_once: int | None = None,
     ) -> None:
         """Say who does a kind. A run longer than `timeout` counts as failed, whatever still becomes of it.
 
         `on_dead(payload, error)` is called when a job has failed for good; it, too, must be idempotent, and is called
-        again until it returns. Raises ValueError for a kind that somebody does already.
+        again until it returns. A worker begins no further job of a kind while `at_once` of them run in it, so that
+        what takes long leaves threads to the others. Raises ValueError for a kind that somebody does already.
         """
         if kind in self._kinds:
             raise ValueError(f"jobs of the kind {kind!r} are registered twice")
-        self._kinds[kind] = Kind(kind, handler, timeout, on_dead)
+        self._kinds[kind] = Kind(kind, handler, timeout, on_dead, at_once)
 
     def __getitem__(self, kind: str) -> Kind:
         return self._kinds[kind]

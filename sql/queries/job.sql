@@ -167,17 +167,25 @@ SELECT {document} AS document FROM jobs AS j WHERE j.id = %(id)s
 (%(kind)s::text IS NULL OR j.kind = %(kind)s)
    AND (%(states)s::text[] IS NULL OR {shown_state} = ANY (%(states)s))
 
+-- fragment: page
+-- One page of them, the newest first: ids are ordered by time. The documents are written only for what is shown.
+{chosen} AND j.id < %(before)s::uuid ORDER BY j.id DESC LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint
+
 -- name: list_of_all
--- One page, the newest first: ids are ordered by time.
-SELECT j.id, {document} AS document FROM jobs AS j
- WHERE j.id < %(before)s::uuid AND {chosen}
- ORDER BY j.id DESC LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint
+-- A page of all jobs.
+SELECT j.id, {document} AS document FROM (SELECT * FROM jobs AS j WHERE {page}) AS j ORDER BY j.id DESC
 
 -- name: list_of_open
--- The same where no state is wanted that jobs end in when all is well; an index holds only these.
-SELECT j.id, {document} AS document FROM jobs AS j
- WHERE j.state NOT IN ('done', 'discarded') AND j.id < %(before)s::uuid AND {chosen}
- ORDER BY j.id DESC LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint
+-- Where only states are wanted in which jobs do not stay when all is well: an index has these.
+SELECT j.id, {document} AS document
+  FROM (SELECT * FROM jobs AS j
+         WHERE j.state NOT IN ('done', 'discarded') AND j.state = ANY (%(stored)s::text[]) AND {page}) AS j
+ ORDER BY j.id DESC
+
+-- name: list_of_discarded
+-- Where only discarded ones are wanted: another has these.
+SELECT j.id, {document} AS document
+  FROM (SELECT * FROM jobs AS j WHERE j.state = 'discarded' AND {page}) AS j ORDER BY j.id DESC
 
 -- name: total_of_all
 -- How many there are, counted no further than the bound.
@@ -185,8 +193,13 @@ SELECT count(*) FROM (SELECT FROM jobs AS j WHERE {chosen} LIMIT %(bound)s) AS c
 
 -- name: total_of_open
 -- The same of those that are not done.
-SELECT count(*) FROM (SELECT FROM jobs AS j WHERE j.state NOT IN ('done', 'discarded') AND {chosen}
-                      LIMIT %(bound)s) AS counted
+SELECT count(*) FROM (SELECT FROM jobs AS j
+                       WHERE j.state NOT IN ('done', 'discarded') AND j.state = ANY (%(stored)s::text[]) AND {chosen}
+                       LIMIT %(bound)s) AS counted
+
+-- name: total_of_discarded
+-- The same of those that were discarded.
+SELECT count(*) FROM (SELECT FROM jobs AS j WHERE j.state = 'discarded' AND {chosen} LIMIT %(bound)s) AS counted
 
 -- name: lock
 -- A job that an admin decides about.

@@ -294,3 +294,28 @@ def test_a_kind_has_one_handler(yard: Yard) -> None:
     runner = yard.runner(nothing)
     with pytest.raises(ValueError, match="twice"):
         runner.registry.register("test", nothing)
+
+
+def test_a_kind_that_takes_long_leaves_room_for_others(yard: Yard) -> None:
+    inside, wake = threading.Event(), threading.Event()
+
+    def slow(payload: dict[str, Any], job: Job) -> None:
+        inside.set()
+        assert wake.wait(10)
+
+    runner = yard.runner(slow, at_once=1)
+    runner.registry.register("mail", nothing)
+    first, second, mail = yard.enqueue(), yard.enqueue(), yard.enqueue("mail")
+    for id in (second, mail):
+        yard.age(id)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(runner.run, first)
+        assert inside.wait(10)
+        assert runner.run_lost()
+        assert yard.row(mail)["state"] == "done"
+        assert not runner.run_lost()
+        assert not runner.run(second)
+        wake.set()
+        running.result(10)
+    assert runner.run_lost()
+    assert yard.row(second)["state"] == "done"
