@@ -49,6 +49,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
     from bookings.booking.routes import blueprint as booking
     from bookings.catalogue import routes as catalogue
     from bookings.notification import routes as notification
+    from bookings.payment import routes as payment
     from bookings.people.routes import blueprint as people
     from bookings.platform.routes import blueprint as platform
     from bookings.realtime import routes as realtime
@@ -69,6 +70,9 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
         (catalogue.public, public),
         (catalogue.blueprint, signed_in),
         (booking, signed_in),
+        (payment.of_bookings, signed_in),
+        (payment.blueprint, signed_in),
+        (payment.webhooks, public),
         (review.public, public),
         (review.blueprint, signed_in),
         (report, signed_in),

@@ -25,6 +25,7 @@ from bookings.job.service import Registry
 from bookings.jobs import make_huey
 from bookings.notification import jobs as notification_jobs
 from bookings.notification.planner import Planner
+from bookings.payment import jobs as payment_jobs
 from bookings.report import jobs as report_jobs
 from bookings.report.scheduler import Scheduler
 from bookings.review import jobs as review_jobs
@@ -54,6 +55,8 @@ def register(registry: Registry, consumers: Consumers, database: Database, setti
     consumers.add(review_jobs.consumer())
     report_jobs.register(registry, database, settings)
     notification_jobs.offer(registry, consumers, database, settings)
+    payment_jobs.register(registry, database, settings)
+    consumers.add(payment_jobs.consumer(settings))
 
 
 def run(settings: Settings) -> int:
@@ -77,6 +80,7 @@ def work(settings: Settings, register: Register) -> int:
     pruning.register(huey, database, settings)
     schedule = notification_jobs.register(huey, database, settings, nudge.ring)
     planner = Planner(database, settings, schedule, nudge.ring)
+    payment_jobs.sweep(huey, database, settings)
     crew = Crew(database, huey, Runner(database, registry, settings, nudge.ring))
     scheduler = Scheduler(database, settings)
     planner.start()

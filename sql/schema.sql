@@ -1,4 +1,4 @@
--- The schema after migration 0024, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0025, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -70,6 +70,29 @@ AS $function$
       FROM services AS s
      WHERE s.words @@ question OR phrase <% s.name
 $function$;
+
+CREATE OR REPLACE FUNCTION payments_check_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF NEW.status <> OLD.status AND NOT EXISTS
+        (SELECT FROM payment_transitions WHERE from_status = OLD.status AND to_status = NEW.status) THEN
+        RAISE EXCEPTION 'payment % cannot go from % to %', OLD.id, OLD.status, NEW.status
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'payments_transition_allowed';
+    END IF;
+    IF (NEW.status, NEW.captured, NEW.refunded, NEW.refunding) IS DISTINCT FROM
+       (OLD.status, OLD.captured, OLD.refunded, OLD.refunding) AND NEW.version <> OLD.version + 1 THEN
+        RAISE EXCEPTION 'payment % must go from version % to %, not %', OLD.id, OLD.version, OLD.version + 1, NEW.version
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'payments_version_rises';
+    END IF;
+    IF NEW.captured < OLD.captured OR NEW.refunded < OLD.refunded OR NEW.amount <> OLD.amount
+       OR NEW.currency <> OLD.currency OR NEW.booking_id <> OLD.booking_id THEN
+        RAISE EXCEPTION 'payment %: money that moved has moved', OLD.id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'payments_money_stays';
+    END IF;
+    RETURN NEW;
+END $function$;
 
 CREATE OR REPLACE FUNCTION peak_claimed(resource uuid, window_range tstzrange)
  RETURNS bigint
@@ -251,6 +274,7 @@ CREATE TABLE bookings (
 CREATE INDEX bookings_by_start ON bookings USING btree (start_at, id);
 CREATE INDEX bookings_by_user ON bookings USING btree (user_id, start_at, id);
 CREATE INDEX bookings_of_services ON bookings USING btree (created_at, service_id) WHERE service_id IS NOT NULL;
+CREATE INDEX bookings_unpaid ON bookings USING btree (created_at) WHERE payment_required AND (payment_status = ANY (ARRAY['unpaid'::text, 'requires_action'::text, 'failed'::text]));
 CREATE TRIGGER bookings_change BEFORE UPDATE ON bookings FOR EACH ROW EXECUTE FUNCTION bookings_check_change();
 CREATE TRIGGER bookings_never_deleted BEFORE DELETE ON bookings FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
@@ -419,6 +443,79 @@ CREATE TABLE outbox (
     occurred_at timestamp with time zone NOT NULL,
     CONSTRAINT outbox_pkey PRIMARY KEY (seq)
 );
+
+CREATE TABLE payment_operations (
+    id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    kind text NOT NULL,
+    amount bigint NOT NULL,
+    state text DEFAULT 'pending'::text NOT NULL,
+    reason text,
+    error text,
+    attempts integer DEFAULT 0 NOT NULL,
+    actor_id uuid,
+    request_id text,
+    created_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT payment_operations_pkey PRIMARY KEY (id),
+    CONSTRAINT payment_operations_amount_positive CHECK (amount > 0),
+    CONSTRAINT payment_operations_finished CHECK ((state = 'pending'::text) = (finished_at IS NULL)),
+    CONSTRAINT payment_operations_kind_known CHECK (kind = ANY (ARRAY['pay'::text, 'confirm'::text, 'capture'::text, 'refund'::text, 'cancel'::text])),
+    CONSTRAINT payment_operations_once EXCLUDE USING btree (payment_id WITH =, kind WITH =) WHERE ((kind = ANY (ARRAY['pay'::text, 'capture'::text])) AND state <> 'failed'::text),
+    CONSTRAINT payment_operations_one_at_a_time EXCLUDE USING btree (payment_id WITH =, kind WITH =) WHERE ((kind = ANY (ARRAY['confirm'::text, 'cancel'::text])) AND state = 'pending'::text),
+    CONSTRAINT payment_operations_state_known CHECK (state = ANY (ARRAY['pending'::text, 'done'::text, 'failed'::text]))
+);
+CREATE INDEX payment_operations_by_payment ON payment_operations USING btree (payment_id, created_at);
+CREATE INDEX payment_operations_pending ON payment_operations USING btree (created_at) WHERE state = 'pending'::text;
+
+CREATE TABLE payment_transitions (
+    from_status text NOT NULL,
+    to_status text NOT NULL,
+    CONSTRAINT payment_transitions_pkey PRIMARY KEY (from_status, to_status)
+);
+
+CREATE TABLE payments (
+    id uuid NOT NULL,
+    booking_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    gateway text NOT NULL,
+    gateway_ref text,
+    status text DEFAULT 'unpaid'::text NOT NULL,
+    amount bigint NOT NULL,
+    currency text NOT NULL,
+    captured bigint DEFAULT 0 NOT NULL,
+    refunded bigint DEFAULT 0 NOT NULL,
+    refunding bigint DEFAULT 0 NOT NULL,
+    capture_later boolean DEFAULT false NOT NULL,
+    is_current boolean DEFAULT true NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    asked_at timestamp with time zone,
+    error text,
+    expires_at timestamp with time zone,
+    version integer DEFAULT 1 NOT NULL,
+    created_by uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT payments_pkey PRIMARY KEY (id),
+    CONSTRAINT payments_amount_positive CHECK (amount > 0),
+    CONSTRAINT payments_captured_within_amount CHECK (captured >= 0 AND captured <= amount),
+    CONSTRAINT payments_one_current EXCLUDE USING btree (booking_id WITH =) WHERE (is_current),
+    CONSTRAINT payments_ref_once UNIQUE (gateway, gateway_ref),
+    CONSTRAINT payments_refunds_covered CHECK (refunded >= 0 AND refunding >= 0 AND (refunded + refunding) <= captured),
+    CONSTRAINT payments_status_fits CHECK (
+CASE status
+    WHEN 'paid'::text THEN captured > 0 AND refunded = 0
+    WHEN 'partially_refunded'::text THEN refunded > 0 AND refunded < captured
+    WHEN 'refunded'::text THEN captured > 0 AND refunded = captured
+    ELSE captured = 0
+END),
+    CONSTRAINT payments_status_known CHECK (status = ANY (ARRAY['unpaid'::text, 'requires_action'::text, 'authorized'::text, 'paid'::text, 'partially_refunded'::text, 'refunded'::text, 'failed'::text, 'expired'::text, 'cancelled'::text]))
+);
+CREATE INDEX payments_by_booking ON payments USING btree (booking_id);
+CREATE INDEX payments_by_creation ON payments USING btree (created_at, id);
+CREATE INDEX payments_by_user ON payments USING btree (user_id, created_at, id);
+CREATE INDEX payments_in_between ON payments USING btree (asked_at) WHERE status = ANY (ARRAY['unpaid'::text, 'requires_action'::text, 'authorized'::text]);
+CREATE TRIGGER payments_change BEFORE UPDATE ON payments FOR EACH ROW EXECUTE FUNCTION payments_check_change();
 
 CREATE TABLE refresh_families (
     id uuid NOT NULL,
@@ -715,11 +812,26 @@ CREATE INDEX users_search ON users USING gin ((((' '::text || lower(name)) || ' 
 CREATE TRIGGER users_an_admin_left AFTER UPDATE OF role, disabled_at ON users FOR EACH ROW WHEN (old.role = 'admin'::text AND old.disabled_at IS NULL AND (new.role <> 'admin'::text OR new.disabled_at IS NOT NULL)) EXECUTE FUNCTION users_keep_an_admin();
 CREATE TRIGGER users_never_deleted BEFORE DELETE ON users FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
+CREATE TABLE webhook_inbox (
+    gateway text NOT NULL,
+    event_id text NOT NULL,
+    type text NOT NULL,
+    ref text,
+    body bytea NOT NULL,
+    received_at timestamp with time zone DEFAULT now() NOT NULL,
+    processed_at timestamp with time zone,
+    outcome text,
+    CONSTRAINT webhook_inbox_pkey PRIMARY KEY (gateway, event_id)
+);
+CREATE INDEX webhook_inbox_waiting ON webhook_inbox USING btree (received_at) WHERE processed_at IS NULL;
+
 ALTER TABLE allocations ADD CONSTRAINT allocations_resource_known FOREIGN KEY (resource_id, exclusive) REFERENCES resources(id, exclusive) ON UPDATE CASCADE;
 ALTER TABLE invitations ADD CONSTRAINT invitations_user_known FOREIGN KEY (user_id) REFERENCES users(id);
 ALTER TABLE notifications ADD CONSTRAINT notifications_booking_known FOREIGN KEY (booking_id) REFERENCES bookings(id);
 ALTER TABLE notifications ADD CONSTRAINT notifications_recipient_known FOREIGN KEY (recipient_id) REFERENCES users(id);
 ALTER TABLE notifications ADD CONSTRAINT notifications_reminder_known FOREIGN KEY (reminder_id) REFERENCES reminders(id);
+ALTER TABLE payment_operations ADD CONSTRAINT payment_operations_payment_known FOREIGN KEY (payment_id) REFERENCES payments(id);
+ALTER TABLE payments ADD CONSTRAINT payments_booking_known FOREIGN KEY (booking_id) REFERENCES bookings(id);
 ALTER TABLE refresh_families ADD CONSTRAINT refresh_families_user_known FOREIGN KEY (user_id) REFERENCES users(id);
 ALTER TABLE refresh_tokens ADD CONSTRAINT refresh_tokens_family_known FOREIGN KEY (family_id) REFERENCES refresh_families(id) ON DELETE CASCADE;
 ALTER TABLE report_schedules ADD CONSTRAINT report_schedules_requester_known FOREIGN KEY (requester_id) REFERENCES users(id);

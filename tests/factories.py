@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -9,6 +10,32 @@ import psycopg
 from psycopg.rows import dict_row
 
 from bookings.auth import Actor
+
+#: Sets the terms that a new booking's notes hold as JSON: every answer and event of it is then as if it had been sold.
+_SELLING = """
+CREATE OR REPLACE FUNCTION test_terms() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.notes LIKE '{%' THEN
+        NEW := jsonb_populate_record(NEW, NEW.notes::jsonb || '{"notes": null}');
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER test_terms BEFORE INSERT ON bookings FOR EACH ROW EXECUTE FUNCTION test_terms();
+"""
+
+
+def terms(amount: int = 5000, *, required: bool = True, confirm: bool = False, policy: Any = None) -> str:
+    """The notes of a booking that costs something, in a database whose world sells (`World.sell`)."""
+    return json.dumps(
+        {
+            "price_amount": amount,
+            "currency": "EUR",
+            "payment_required": required,
+            "payment_status": "unpaid",
+            "confirm_when_paid": confirm,
+            "cancellation_policy": policy,
+        }
+    )
 
 
 class World:
@@ -21,6 +48,10 @@ class World:
     def close(self) -> None:
         """End the connection."""
         self._connection.close()
+
+    def sell(self) -> None:
+        """From now on, bookings may be made with a price: see `terms`."""
+        self._connection.execute(_SELLING)
 
     def query(self, statement: str, *params: Any) -> list[dict[str, Any]]:
         """Run any SQL and return its rows (none for a command)."""

@@ -105,3 +105,8 @@ def refundable(payment: Mapping[str, Any]) -> int:
 def gives_up(created_at: datetime, ttl: timedelta, *, required: bool) -> datetime | None:
     """When an unpaid payment is given up; None when nothing hangs on it."""
     return created_at + ttl if required else None
+
+
+def patience(overdue: timedelta) -> timedelta:
+    """How soon to ask again about a payment that is under way though its time is over: the longer, the less often."""
+    return min(max(overdue / 10, timedelta(seconds=2)), timedelta(minutes=10))

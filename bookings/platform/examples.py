@@ -52,7 +52,8 @@ def of(schema: Schema, schemas: dict[str, Schema], name: str = "", *, brief: boo
         if key in schema:
             return schema[key]
     if "enum" in schema:
-        return _BY_NAME.get(name, schema["enum"][0])
+        known = _BY_NAME.get(name)
+        return known if known in schema["enum"] else schema["enum"][0]
     for key in ("anyOf", "allOf", "oneOf"):
         if key in schema:
             return of(schema[key][0], schemas, name, brief=brief)

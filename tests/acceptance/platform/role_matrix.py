@@ -131,6 +131,15 @@ ROWS = (
     Row("POST", "/admin/notifications/retry", _ADMIN, send="nothing"),
     Row("GET", "/unsubscribe/{token}", _ANYBODY),
     Row("POST", "/unsubscribe/{token}", _ANYBODY, send="nothing"),
+    Row("POST", "/bookings/{bookingId}/payments", (401, 201, 404, 201, 404, 201), send="nothing", given="priced"),
+    Row("GET", "/payments", _SIGNED_IN),
+    Row("GET", "/payments/{paymentId}", _PARTIES, given="asked"),
+    Row("POST", "/payments/{paymentId}/confirm", _PARTIES, send="nothing", given="asked"),
+    Row("POST", "/payments/{paymentId}/capture", _STAFF, send="nothing", given="by hand"),
+    Row("POST", "/payments/{paymentId}/refund", _STAFF, send="nothing", given="paid"),
+    Row("POST", "/payments/{paymentId}/cancel", _PARTIES, send="nothing", given="asked"),
+    # Signed by nobody. Gateways sign what they send; who they are does not matter beyond that.
+    Row("POST", "/webhooks/payments/{gateway}", (400,) * 6, send="nothing"),
     Row("POST", "/ws/tickets", (401, 201, 201, 201, 201, 201)),
     # The test stops short of the upgrade: whoever gets 400 is past the guard.
     Row("GET", "/ws", (401, 400, 400, 400, 400, 400)),

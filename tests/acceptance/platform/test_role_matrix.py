@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 from bookings.auth import Actor
 from bookings.notification import unsubscribe
 from tests.acceptance.platform.role_matrix import DOCUMENT, ROLES, ROWS, Row, within
-from tests.factories import World
+from tests.factories import World, terms
 from tests.support.people import PASSWORD, Client, new_email, settings_for
 from tests.support.run import Run
 
@@ -61,7 +61,10 @@ class Cast:
 
     def booking(self, given: str) -> str:
         """The id of a new booking; one that has begun is confirmed and started an hour ago."""
-        made = self.client.call("POST", "/bookings", self.wish(), token=self.token("customer"))
+        wish = self.wish()
+        if given in ("priced", "asking"):
+            wish["notes"] = terms(10003 if given == "asking" else 5000)
+        made = self.client.call("POST", "/bookings", wish, token=self.token("customer"))
         assert made.status_code == 201, made.text
         id: str = made.get_json()["id"]
         if given == "begun":
@@ -88,6 +91,8 @@ class Cast:
         path = path.replace("{reviewId}", self.review()) if "{reviewId}" in path else path
         path = path.replace("{reportId}", self.report(row.given)) if "{reportId}" in path else path
         path = path.replace("{scheduleId}", self.schedule()) if "{scheduleId}" in path else path
+        path = path.replace("{gateway}", "test")
+        path = path.replace("{paymentId}", self.payment(row.given)) if "{paymentId}" in path else path
         for word, folder, name in (
             ("{serviceId}", "/services", "service"),
             ("{categoryId}", "/categories", "category"),
@@ -126,6 +131,17 @@ class Cast:
             channel,
         )
         return str(row["id"])
+
+    def payment(self, given: str) -> str:
+        """The id of a new payment of the customer: paid, taken by hand, or one whose payer is asked for something."""
+        booking, role = self.booking("priced" if given != "asked" else "asking"), "customer"
+        body = {}
+        if given == "by hand":
+            body, role = {"gateway": "manual"}, "admin"
+        made = self.client.call("POST", f"/bookings/{booking}/payments", body, token=self.token(role))
+        assert made.status_code == 201, made.text
+        id: str = made.get_json()["id"]
+        return id
 
     def completed(self) -> str:
         """The id of a new booking that took place."""
@@ -216,9 +232,10 @@ def _id(session: Json) -> Any:
 def cast(module_database_url: str, run: Run) -> Iterator[Cast]:
     """The people, in a database of this module."""
     world = World(module_database_url)
-    client = Client(
-        settings_for(module_database_url, run.shared().redis_server, report_dir=str(run.folder / "matrix-reports"))
-    )
+    world.sell()
+    folder = str(run.folder / "matrix-reports")
+    changes = {"report_dir": folder, "payment_gateway": "test"}
+    client = Client(settings_for(module_database_url, run.shared().redis_server, **changes))
     cast = Cast(client, world)
     _give_password(cast)
     yield cast
@@ -316,7 +333,10 @@ def fingerprint(world: World) -> list[Json]:
                   (SELECT md5(string_agg(c::text, '' ORDER BY id)) FROM categories AS c) AS categories,
                   (SELECT md5(string_agg(j::text, '' ORDER BY id)) FROM jobs AS j) AS jobs,
                   (SELECT count(*) FROM outbox) AS outbox, (SELECT count(*) FROM booking_history) AS history,
-                  (SELECT count(*) FROM allocations) AS allocations, (SELECT count(*) FROM reminders) AS reminders"""
+                  (SELECT count(*) FROM allocations) AS allocations, (SELECT count(*) FROM reminders) AS reminders,
+                  (SELECT md5(string_agg(p::text, '' ORDER BY id)) FROM payments AS p) AS payments,
+                  (SELECT count(*) FROM payment_operations) AS operations, (SELECT count(*) FROM jobs) AS jobs,
+                  (SELECT count(*) FROM webhook_inbox) AS notices"""
     )
 
 
