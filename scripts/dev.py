@@ -4,9 +4,10 @@
     python3 scripts/dev.py up          start everything, show the logs, stop with Ctrl-C
     python3 scripts/dev.py test        run every check
 
-Only Python 3.11 or newer with its venv module is needed. A set of processes uses four ports: web PORT, sockets PORT+1,
-PostgreSQL PORT+2, Valkey PORT+3; --port moves the whole set, so that several can run side by side.
-If DATABASE_URL or REDIS_URL is set, that server is used and none is embedded.
+Only Python 3.11 or newer with its venv module is needed. A set of processes uses five ports: web PORT, sockets PORT+1,
+PostgreSQL PORT+2, Valkey PORT+3, mail PORT+4; --port moves the whole set, so that several can run side by side.
+If DATABASE_URL, REDIS_URL or SMTP_HOST is set, that server is used and none is embedded. The embedded mail server keeps
+every mail as a file and sends none.
 """
 
 import argparse
@@ -25,14 +26,14 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     port = argparse.ArgumentParser(add_help=False)
-    port.add_argument("--port", type=_port, default=8000, help="the first of the set's four ports (default 8000)")
+    port.add_argument("--port", type=_port, default=8000, help="the first of the set's five ports (default 8000)")
 
     up = commands.add_parser("up", parents=[port], help="start everything; again: say that it runs")
     up.add_argument("--detach", "-d", action="store_true", help="return when it is ready, instead of showing the logs")
     down = commands.add_parser("down", parents=[port], help="stop everything")
     down.add_argument("--wipe", action="store_true", help="forget the data, the logs and the secrets, too")
     restart = commands.add_parser("restart", parents=[port], help="restart one process, or the service's own four")
-    restart.add_argument("name", nargs="?", help="postgres, redis, web, sockets, worker or relay")
+    restart.add_argument("name", nargs="?", help="postgres, redis, mail, web, sockets, worker or relay")
     status = commands.add_parser("status", parents=[port], help="processes, addresses and fresh tokens")
     status.add_argument("--json", action="store_true", help="the same for scripts")
     logs = commands.add_parser("logs", parents=[port], help="the end of the logs")
@@ -45,8 +46,8 @@ def parser() -> argparse.ArgumentParser:
 
 def _port(text: str) -> int:
     port = int(text)
-    if not 1024 <= port <= 65532:
-        raise argparse.ArgumentTypeError("choose a port from 1024 to 65532")
+    if not 1024 <= port <= 65531:
+        raise argparse.ArgumentTypeError("choose a port from 1024 to 65531")
     return port
 
 

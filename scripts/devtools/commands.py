@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from devtools import embedded, logs
+from devtools import embedded, logs, mail_catcher
 from devtools.embedded import SetupError
 from devtools.environment import ROOT, locked
 from devtools.layout import APPLICATION, DevSet
@@ -80,6 +80,7 @@ def _wait_for_servers(dev_set: DevSet, supervisor: Supervisor) -> None:
     answers = {
         "postgres": lambda: cluster(dev_set).ready(dev_set.postgres_port),
         "redis": lambda: embedded.valkey_ready(dev_set.redis_port),
+        "mail": lambda: mail_catcher.ready(dev_set.mail_port),
     }
     for name in dev_set.embedded:
         deadline = time.monotonic() + READY_SECONDS
@@ -233,7 +234,8 @@ def describe(dev_set: DevSet, report: dict[str, Any] | None = None) -> str:
     ]
     tokens = [f"{role.upper()}_TOKEN={token}" for role, token in report["tokens"].items()]
     example = f'curl -H "Authorization: Bearer $CUSTOMER_TOKEN" {dev_set.base_url}/me'
-    documents = f"API documents: {dev_set.base_url}/docs and {dev_set.base_url}/redoc"
+    mails = f"Mails are kept in {dev_set.mails} and sent to nobody.\n" if "mail" in dev_set.embedded else ""
+    documents = mails + f"API documents: {dev_set.base_url}/docs and {dev_set.base_url}/redoc"
     heading = f"Bookings on {dev_set.base_url}, sockets on {dev_set.socket_url}"
     tail = f"Tokens, valid for a quarter of an hour ({_command('status', dev_set.port)} makes new ones):"
     return "\n".join([heading, "", *processes, "", documents, tail, "", *tokens, example, ""])

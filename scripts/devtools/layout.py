@@ -11,7 +11,7 @@ from typing import Any
 
 from devtools.environment import DATA, ROOT, VENV
 
-SERVERS = ("postgres", "redis")
+SERVERS = ("postgres", "redis", "mail")
 APPLICATION = ("web", "sockets", "worker", "relay")
 # Every process of a set carries this variable, so that one left behind by a crash can be told from anybody else's.
 MARK = "BOOKINGS_DEV_SET"
@@ -19,7 +19,7 @@ MARK = "BOOKINGS_DEV_SET"
 
 @dataclass
 class DevSet:
-    """The processes on ports `port` to `port` + 3; what must outlive a restart is in state.json."""
+    """The processes on ports `port` to `port` + 4; what must outlive a restart is in state.json."""
 
     port: int
     database_url: str = ""
@@ -51,6 +51,15 @@ class DevSet:
         return self.port + 3
 
     @property
+    def mail_port(self) -> int:
+        return self.port + 4
+
+    @property
+    def mails(self) -> Path:
+        """Where mails end up that nobody shall get."""
+        return self.folder / "mail"
+
+    @property
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
@@ -64,22 +73,24 @@ class DevSet:
 
     def url(self, name: str) -> str | None:
         """Where a process is reached; None for those that only reach others."""
-        urls = {"web": self.base_url, "sockets": self.socket_url}
+        urls = {"web": self.base_url, "sockets": self.socket_url, "mail": self.mails.as_uri()}
         return urls.get(name) or {"postgres": self.database_url, "redis": self.redis_url}.get(name)
 
     def ports(self) -> list[int]:
         """The ports that this set listens on."""
-        offsets = {"web": 0, "sockets": 1, "postgres": 2, "redis": 3}
+        offsets = {"web": 0, "sockets": 1, "postgres": 2, "redis": 3, "mail": 4}
         return sorted(self.port + offsets[name] for name in self.names if name in offsets)
 
     def adopt_environment(self) -> None:
-        """Take the databases from DATABASE_URL and REDIS_URL, or embed them; make the secrets that are missing."""
+        """Take the servers from DATABASE_URL, REDIS_URL and SMTP_HOST, or embed them; make the secrets that are
+        missing."""
         self.postgres_password = self.postgres_password or secrets.token_urlsafe(24)
         self.jwt_secret = os.environ.get("JWT_SECRET") or self.jwt_secret or secrets.token_urlsafe(48)
         own_database = f"postgresql://bookings:{self.postgres_password}@127.0.0.1:{self.postgres_port}/bookings"
         self.database_url = os.environ.get("DATABASE_URL") or own_database
         self.redis_url = os.environ.get("REDIS_URL") or f"redis://127.0.0.1:{self.redis_port}/0"
-        given = {"postgres": os.environ.get("DATABASE_URL"), "redis": os.environ.get("REDIS_URL")}
+        names = {"postgres": "DATABASE_URL", "redis": "REDIS_URL", "mail": "SMTP_HOST"}
+        given = {name: os.environ.get(variable) for name, variable in names.items()}
         self.embedded = [name for name in SERVERS if not given[name]]
 
     def environment(self) -> dict[str, str]:
@@ -96,8 +107,14 @@ class DevSet:
             "SOCKETS_BIND": f"127.0.0.1:{self.port + 1}",
             "ENABLE_METRICS": os.environ.get("ENABLE_METRICS", "true"),
             "PROMETHEUS_MULTIPROC_DIR": str(self.folder / "metrics"),
+            "PUBLIC_URL": os.environ.get("PUBLIC_URL", self.base_url),
+            **(self._mail() if "mail" in self.embedded else {}),
             MARK: str(self.folder),
         }
+
+    def _mail(self) -> dict[str, str]:
+        server = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(self.mail_port), "SMTP_TLS": "none"}
+        return server | {"SMTP_USERNAME": "", "MAIL_FROM": os.environ.get("MAIL_FROM", "bookings@localhost")}
 
     def save(self) -> None:
         """Write state.json, readable by its owner only because it holds the secrets."""

@@ -1,10 +1,11 @@
-"""An SMTP server that keeps every mail as a file and sends none on: `python -m devtools.mail_catcher PORT FOLDER`."""
+"""An SMTP server that keeps every mail as a file and sends none on: `mail_catcher.py PORT FOLDER`."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
@@ -47,6 +48,15 @@ async def serve(port: int, handler: Any, **options: Any) -> None:
     )
     await stop.wait()
     server.close()
+
+
+def ready(port: int) -> bool:
+    """Say whether a mail server greets on this port."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
+            return connection.recv(4) == b"220 "
+    except OSError:
+        return False
 
 
 if __name__ == "__main__":

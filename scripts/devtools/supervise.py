@@ -34,6 +34,7 @@ def commands(dev_set: DevSet) -> dict[str, list[str]]:
     known = {
         "postgres": lambda: cluster(dev_set).command(dev_set.postgres_port, max_connections=200, log_lock_waits="on"),
         "redis": lambda: embedded.valkey_command(dev_set.redis_port, dev_set.folder / "redis", appendonly="yes"),
+        "mail": lambda: [python, "scripts/devtools/mail_catcher.py", str(dev_set.mail_port), str(dev_set.mails)],
         "web": lambda: [python, "-m", "gunicorn", "-c", "deploy/gunicorn/web.py", "wsgi:app"],
         "sockets": lambda: [python, "-m", "gunicorn", "-c", "deploy/gunicorn/sockets.py", "wsgi:app"],
         "worker": lambda: [python, "-m", "bookings", "worker"],

@@ -25,13 +25,13 @@ pytestmark = [
     pytest.mark.crash,
     pytest.mark.skipif(Path(sys.prefix) != ROOT / ".venv", reason="needs .venv: run python3 scripts/dev.py test"),
 ]
-PROCESSES = ["postgres", "redis", "web", "sockets", "worker", "relay"]
+PROCESSES = ["postgres", "redis", "mail", "web", "sockets", "worker", "relay"]
 ROLES = {"customer", "provider", "admin"}
 
 
 def dev(*arguments: str, code: int = 0, **env: str) -> str:
     """Run scripts/dev.py; returns all it prints, after checking its exit code and that there is no traceback."""
-    hidden = ("DATABASE_URL", "REDIS_URL", "JWT_SECRET", "COVERAGE_")
+    hidden = ("DATABASE_URL", "REDIS_URL", "SMTP_", "JWT_SECRET", "COVERAGE_")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(hidden)} | env
     command = [sys.executable, str(ROOT / "scripts" / "dev.py"), *arguments]
     result = subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, check=False, timeout=200)
@@ -48,11 +48,11 @@ def status(port: int, code: int = 0) -> dict[str, Any]:
 
 
 def free_base() -> int:
-    """Return a port that is free together with the three after it."""
+    """Return a port that is free together with the four after it."""
     while True:
         base = free_port()
         with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
-            for port in range(base, base + 4):
+            for port in range(base, base + 5):
                 stack.enter_context(contextlib.closing(socket.create_server(("127.0.0.1", port))))
             assert base in PORTS
             return base
