@@ -77,10 +77,15 @@ def _body(lines: list[str], path: Path, name: str) -> str:
 
 def _include(body: str, fragments: dict[str, str], path: Path, name: str) -> str:
     def text_of(match: re.Match[str]) -> str:
-        known = _read(match[1], path.parent)[1] if match[1] else fragments
+        known = _read(match[1], _home_of(match[1], path.parent))[1] if match[1] else fragments
         try:
             return known[match[2]]
         except KeyError:
             raise QueryFileError(f"{path.name}: {name} includes the unknown fragment {match[0]}") from None
 
     return _INCLUDE.sub(text_of, body)
+
+
+def _home_of(domain: str, directory: Path) -> Path:
+    """Where a domain's fragments are: beside the file that includes them, or with the service's own queries."""
+    return directory if (directory / f"{domain}.sql").exists() else DIRECTORY

@@ -56,9 +56,9 @@ class Passwords:
             self._admitted.release()
 
 
-def hash_password(password: str) -> str:
-    """The hash of a password, for scripts: no queue, no limit."""
-    return PasswordHasher().hash(normal(password))
+def hash_password(password: str, *, salt: bytes | None = None) -> str:
+    """The hash of a password, for scripts: no queue, no limit. A salt is given only where data must be repeatable."""
+    return PasswordHasher().hash(normal(password), salt=salt)
 
 
 def _hash_of_nobody(hasher: PasswordHasher) -> str:

@@ -57,3 +57,9 @@ def test_fragments_of_other_files_are_included(tmp_path: Path) -> None:
     (tmp_path / "things.sql").write_text(FILE)
     (tmp_path / "more.sql").write_text("-- name: few\n-- Some.\nSELECT {things.columns} FROM things LIMIT 3")
     assert queries.load("more", tmp_path).few == "/* more.few */ SELECT id, name FROM things LIMIT 3"
+
+
+def test_fragments_of_the_service_are_included_from_elsewhere(tmp_path: Path) -> None:
+    """A file that does not lie beside the service's own queries may use their fragments."""
+    (tmp_path / "town.sql").write_text("-- name: told\n-- As the service tells it.\nSELECT {booking.document}")
+    assert "row_to_json" in queries.load("town", tmp_path).told
