@@ -48,6 +48,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
     from bookings.auth import admins, public, signed_in
     from bookings.booking.routes import blueprint as booking
     from bookings.catalogue import routes as catalogue
+    from bookings.catalogue import view_routes as directory
     from bookings.notification import routes as notification
     from bookings.payment import routes as payment
     from bookings.people.routes import blueprint as people
@@ -69,6 +70,8 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
         (resource, signed_in),
         (catalogue.public, public),
         (catalogue.blueprint, signed_in),
+        (directory.public, public),
+        (directory.blueprint, signed_in),
         (booking, signed_in),
         (payment.of_bookings, signed_in),
         (payment.blueprint, signed_in),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 KINDS = ("provider", "workspace", "equipment")
 #: what owners may change of what is theirs; the rest decides about other people's bookings and is for admins
-OWNERS_FIELDS = frozenset({"name", "description", "location", "timeZone", "autoConfirm"})
+OWNERS_FIELDS = frozenset({"name", "description", "location", "timeZone", "autoConfirm", "amenities", "photoUrl"})
 
 
 def beyond_owner(fields: Iterable[str]) -> list[str]:

@@ -18,6 +18,17 @@ def _capacity(**kwargs: Any) -> fields.Integer:
     return fields.Integer(strict=True, validate=validate.Range(1, 100_000), metadata={"description": text}, **kwargs)
 
 
+def amenities(**kwargs: Any) -> fields.List[Any]:
+    """What there is for those who come, in a few words each."""
+    return fields.List(Text(longest=60, shortest=1), validate=validate.Length(max=50), **kwargs)
+
+
+def photo_url(**kwargs: Any) -> fields.String:
+    """Where a picture is; the service never fetches it."""
+    address = validate.Regexp(r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!-~]*)?$", error="Must be an https address.")
+    return fields.String(allow_none=True, validate=[validate.Length(max=2000), address], **kwargs)
+
+
 class NewResource(Input):
     """Something to be booked. A provider is named by `userId` and takes name and time zone from the user."""
 
@@ -32,6 +43,9 @@ class NewResource(Input):
     description = Text(longest=4000, load_default=None, allow_none=True)
     location = Text(longest=500, load_default=None, allow_none=True)
     autoConfirm = Flag(load_default=False, metadata={"description": "Its bookings start confirmed instead of pending."})
+
+    amenities = amenities(load_default=list)
+    photoUrl = photo_url(load_default=None)
 
     @validates_schema(skip_on_field_errors=False)
     def _fits_its_kind(self, data: dict[str, Any], **_: Any) -> None:
@@ -58,7 +72,7 @@ def _other_kinds_describe_themselves(data: dict[str, Any]) -> None:
 
 
 class ResourceChange(Input):
-    """What PATCH may change. Owners: name, description, location, timeZone, autoConfirm; admins everything."""
+    """What PATCH may change. Owners what describes it and autoConfirm; admins everything."""
 
     name = Text(longest=200, shortest=1)
     description = Text(longest=4000, allow_none=True)
@@ -68,6 +82,8 @@ class ResourceChange(Input):
     capacity = _capacity()
     ownerId = fields.UUID(allow_none=True)
     active = Flag(metadata={"description": "An inactive resource takes no new bookings."})
+    amenities = amenities()
+    photoUrl = photo_url()
 
 
 class ListQuery(Input):
@@ -106,6 +122,9 @@ class Resource(Schema):
     ownerId = fields.UUID(required=True, allow_none=True)
     autoConfirm = fields.Boolean(required=True)
     active = fields.Boolean(required=True)
+    amenities = fields.List(fields.String(), required=True)
+    photoUrl = fields.String(required=True, allow_none=True)
+    rating = fields.Nested(RatingSummary, required=True)
     version = fields.Integer(required=True, strict=True)
     createdAt = Instant(required=True)
     updatedAt = Instant(required=True)

@@ -32,6 +32,8 @@ _COLUMNS = {
     "ownerId": "owner_id",
     "autoConfirm": "auto_confirm",
     "active": "active",
+    "amenities": "amenities",
+    "photoUrl": "photo_url",
 }
 #: how claims refuse a smaller capacity; for other commands these names mean other things
 _CLAIMS = ("allocations_no_overlap", "allocations_within_capacity")
@@ -54,6 +56,8 @@ def create(tx: Tx, *, caller: Caller, body: Mapping[str, Any]) -> tuple[str, int
         "capacity": body["capacity"],
         "owner_id": owner["id"] if owner else None,
         "auto_confirm": body["autoConfirm"],
+        "amenities": body["amenities"],
+        "photo_url": body["photoUrl"],
         "now": now(),
     }
     created = tx.one(_sql.insert, values)

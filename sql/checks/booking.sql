@@ -66,7 +66,7 @@ SELECT b.id, a.resource_id, a.during, a.units, a.places, b.start_at, b.end_at, b
    AND (a.during <> tstzrange(b.start_at - make_interval(mins => b.buffer_before_minutes),
                               b.end_at + make_interval(mins => b.buffer_after_minutes))
         OR a.start_at <> b.start_at OR a.units <> b.units
-        OR (NOT a.exclusive AND a.places IS DISTINCT FROM b.session_places)
+        OR a.places IS DISTINCT FROM b.session_places
         OR a.resource_id <> ALL (b.resource_ids))
 
 -- name: named_twice

@@ -109,7 +109,7 @@ WITH asked AS (
 ), claimed AS (
     INSERT INTO allocations (resource_id, exclusive, during, units, places, booking_id, start_at)
     SELECT id, exclusive, tstzrange(%(claim_from)s::timestamptz, %(claim_to)s::timestamptz), %(units)s,
-           CASE WHEN NOT exclusive THEN %(session_places)s::integer END, %(id)s::uuid, %(start_at)s::timestamptz
+           %(session_places)s::integer, %(id)s::uuid, %(start_at)s::timestamptz
       FROM asked
      WHERE EXISTS (SELECT FROM users WHERE id = %(user_id)s::uuid AND disabled_at IS NULL)
        AND EXISTS (SELECT FROM services
@@ -400,7 +400,7 @@ DELETE FROM allocations WHERE booking_id = %(id)s
 INSERT INTO allocations (resource_id, exclusive, during, units, places, booking_id, start_at)
 SELECT r.id, exclusive, tstzrange(%(start_at)s - make_interval(mins => %(buffer_before_minutes)s),
                                   %(end_at)s::timestamptz + make_interval(mins => %(buffer_after_minutes)s)),
-       %(units)s, CASE WHEN NOT exclusive THEN %(session_places)s::integer END, %(id)s, %(start_at)s
+       %(units)s, %(session_places)s::integer, %(id)s, %(start_at)s
   FROM resources AS r WHERE r.id = ANY (%(resource_ids)s::uuid[]) ORDER BY r.id
 ON CONFLICT ON CONSTRAINT allocations_no_overlap DO NOTHING
 

@@ -13,6 +13,10 @@
     r.owner_id AS "ownerId",
     r.auto_confirm AS "autoConfirm",
     r.active,
+    r.amenities,
+    r.photo_url AS "photoUrl",
+    json_build_object('average', CASE WHEN r.rating_count > 0 THEN r.rating_average END,
+                      'count', r.rating_count) AS rating,
     r.version,
     btrim(to_json(r.created_at AT TIME ZONE 'UTC')::text, '"') || 'Z' AS "createdAt",
     btrim(to_json(r.updated_at AT TIME ZONE 'UTC')::text, '"') || 'Z' AS "updatedAt"
@@ -20,7 +24,8 @@
 
 -- fragment: columns
 -- What a change starts from.
-r.id, r.kind, r.name, r.description, r.location, r.time_zone, r.capacity, r.owner_id, r.auto_confirm, r.active, r.version
+r.id, r.kind, r.name, r.description, r.location, r.time_zone, r.capacity, r.owner_id, r.auto_confirm, r.active,
+r.amenities, r.photo_url, r.version
 
 -- name: lock_owner
 -- Who is to own a resource; locked, so that the role that allows it stays as it is until the resource is written.
@@ -29,9 +34,9 @@ SELECT id, name, time_zone, role FROM users WHERE id = %(id)s AND disabled_at IS
 -- name: insert
 -- A new resource. The primary key decides between two who make one provider bookable at once.
 INSERT INTO resources AS r (id, kind, name, description, location, time_zone, capacity, owner_id, auto_confirm,
-                            created_at, updated_at)
+                            amenities, photo_url, created_at, updated_at)
 VALUES (%(id)s, %(kind)s, %(name)s, %(description)s, %(location)s, %(time_zone)s, %(capacity)s, %(owner_id)s,
-        %(auto_confirm)s, %(now)s, %(now)s)
+        %(auto_confirm)s, %(amenities)s, %(photo_url)s, %(now)s, %(now)s)
 RETURNING r.version, {document} AS document
 
 -- name: find
@@ -51,7 +56,7 @@ SELECT {columns}, {document} AS document FROM resources AS r WHERE r.id = %(id)s
 UPDATE resources AS r SET
     name = %(name)s, description = %(description)s, location = %(location)s, time_zone = %(time_zone)s,
     capacity = %(capacity)s, owner_id = %(owner_id)s, auto_confirm = %(auto_confirm)s, active = %(active)s,
-    version = version + 1, updated_at = %(now)s
+    amenities = %(amenities)s, photo_url = %(photo_url)s, version = version + 1, updated_at = %(now)s
  WHERE id = %(id)s AND version = %(version)s
 RETURNING r.version, {document} AS document
 

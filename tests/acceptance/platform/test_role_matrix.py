@@ -96,6 +96,7 @@ class Cast:
         for word, folder, name in (
             ("{serviceId}", "/services", "service"),
             ("{categoryId}", "/categories", "category"),
+            ("{workspaceId}", "/workspaces", "new workspace"),
         ):
             if word in path:
                 path = path.replace(word, self.made(folder, self.body(name, "admin")))
@@ -198,6 +199,7 @@ class Cast:
             "name": lambda: {"name": f"Named by {role}"},
             "role": lambda: {"role": "provider"},
             "workspace": lambda: {"kind": "workspace", "name": "Room", "timeZone": "Europe/Berlin"},
+            "new workspace": lambda: {"name": "Room", "timeZone": "Europe/Berlin"},
             "service": lambda: {
                 "name": "Service",
                 "slug": f"service-{next(_numbers)}",
