@@ -12,6 +12,8 @@ from seeding.trades import BLAME, DOUBT, PRAISE, REASONS, REPLIES, Offer
 
 SYSTEM = "00000000-0000-0000-0000-000000000000"
 _HOUR = 3600
+#: seconds within which everybody has paid who must: nobody is left half-way when the town stands still
+_PAYING = 900
 #: what a booking's state machine calls an action → the status it leads to, when it leads to one
 _LEADS_TO = {
     "confirm": "confirmed",
@@ -45,11 +47,14 @@ class Money:
     """The payment of a booking. Instants are None while something has not happened."""
 
     id: str
+    #: who took it at the desk; None: it was paid through the gateway
+    taken_by: str | None
     asked_at: int
     taken_at: int | None = None
     back_at: int | None = None
     refunded: int = 0
-    given_up_at: int | None = None
+    #: how much that is of what was paid
+    percent: int = 100
 
 
 @dataclass(slots=True)
@@ -116,7 +121,7 @@ class Fate:
         user = customers[int(dice() ** 1.5 * len(customers))]
         created = self._created(start)
         if visit.after_another:
-            created = min(max(created, self._freed + 60), max(start - 600, self._town.opened), self._now - 1)
+            created = min(max(created, self._freed + 60), max(start - 600, self._town.opened), self._now - _PAYING)
         life = Life(self._ids.at(created), visit, user)
         creator = visit.calendar.owner if dice() < 0.12 and not offer.prepaid else user
         other_time = dice() < 0.03 and start - created > 3 * DAY and not visit.called_off
@@ -140,7 +145,7 @@ class Fate:
 
     def _created(self, start: int) -> int:
         notice = _HOUR + min(int(self._dice.expovariate(1 / (6 * DAY))), 55 * DAY)
-        latest = self._now - int(self._dice.expovariate(1 / (3 * DAY))) % (40 * DAY) - 60
+        latest = self._now - int(self._dice.expovariate(1 / (3 * DAY))) % (40 * DAY) - _PAYING
         return min(start - notice, latest)
 
     def _step(
@@ -169,7 +174,7 @@ class Fate:
     def _prepay(self, life: Life) -> None:
         """Paid by transfer within minutes, which confirms the booking."""
         asked = life.last.at
-        life.money = Money(self._ids.at(asked), asked)
+        life.money = Money(self._ids.at(asked), None, asked)
         if self._paid(life, asked + 20 + self._dice.randrange(600), "paid"):
             life.money.taken_at = life.last.at
             self._then(life, life.last.at, "confirm", SYSTEM)
@@ -196,8 +201,6 @@ class Fate:
         self._step(life, at, "cancel", staff if by_staff else life.user, "cancelled", begin.start, reason)
         if life.money and life.money.taken_at:
             self._give_back(life, life.money, by_staff=by_staff)
-        elif life.money:
-            life.money.given_up_at = life.last.at
 
     def _give_back(self, life: Life, money: Money, *, by_staff: bool) -> None:
         left, policy, price = (
@@ -211,7 +214,7 @@ class Fate:
             percent = next(kept, 0)
         back = (price * percent + 50) // 100
         if back:
-            money.refunded, money.back_at = back, life.last.at + 2
+            money.refunded, money.back_at, money.percent = back, life.last.at + 2, percent
             self._step(life, money.back_at, "payment", SYSTEM, life.last.status, life.last.start)
             life.last.payment = "refunded" if back == price else "partially_refunded"
 
@@ -229,7 +232,7 @@ class Fate:
             return
         over = life.last.at
         if visit.offer.price and not visit.offer.prepaid:
-            life.money = Money(self._ids.at(over), over)
+            life.money = Money(self._ids.at(over), staff, over)
             if self._paid(life, over + 60, "paid"):
                 life.money.taken_at = life.last.at
         if dice() < 0.2:

@@ -23,8 +23,8 @@ from seeding.rows import COLUMNS, Batch
 _sql = queries.load("town", Path(__file__).resolve().parents[2] / "sql" / "seed")
 #: bookings written at a time
 _BATCH = 10_000
-#: days whose steps are told at a time
-_TOLD_AT_ONCE = timedelta(days=7)
+#: how much time is told at once; within it payments and notifications stand behind the bookings
+_TOLD_AT_ONCE = timedelta(days=1)
 #: how long ago people were told in the app already, and since when they have not looked
 _IN_APP, _UNREAD = timedelta(days=14), timedelta(days=2)
 #: what customers hear of, as bookings/notification/rules.py has it
@@ -173,9 +173,13 @@ def _tell(connection: Connection, now: datetime) -> None:
             connection.execute(_sql.audit, during)
             told = connection.execute(_sql.events, during).rowcount
             position += told
-            position += connection.execute(_sql.notifications, during | heard | {"last": position}).rowcount
+            connection.execute(_sql.audit_money, during)
+            for query in (_sql.money_received, _sql.money_back, _sql.notifications):
+                position += connection.execute(query, during | heard | {"last": position}).rowcount
             first += _TOLD_AT_ONCE
             bar.update(told)
+    connection.execute(_sql.test_charges)
+    connection.execute(_sql.test_effects)
     connection.execute(_sql.read, {"unread": now - _UNREAD})
     connection.execute(_sql.pass_consumers, {"before": before, "last": position})
 

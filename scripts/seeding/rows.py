@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seeding import text
-from seeding.lives import SYSTEM, Life, Step
+from seeding.lives import SYSTEM, Life, Money, Step
 from seeding.text import NULL, document, instant
 from seeding.town import DEMO_USERS
 
@@ -17,6 +17,10 @@ COLUMNS = {
     "seeded_steps": "booking_id, version, at, action, type, status, start_at, end_at, payment_status, reason,"
     " status_reason, actor_id, request_id, updated_at, lead, reminder_id, audited_as, audit_before, audit_after",
     "reminders": "id, booking_id, booking_version, recipient_id, lead, due_at, sent_at",
+    "payments": "id, booking_id, user_id, gateway, gateway_ref, status, amount, currency, captured, refunded, attempts,"
+    " asked_at, expires_at, version, created_by, created_at, updated_at",
+    "payment_operations": "id, payment_id, kind, amount, state, reason, attempts, actor_id, request_id, created_at,"
+    " finished_at",
     "reviews": "id, booking_id, author_id, service_id, provider_id, workspace_id, resource_ids, rating, text, reply,"
     " replied_by, replied_at, version, created_at, updated_at",
 }
@@ -32,6 +36,8 @@ _TYPES = {
     "payment": "payment-changed",
 }
 _ADMIN = str(DEMO_USERS["admin"])
+#: PAYMENT_TTL as it is by default
+_TTL = 1800
 _policies: dict[int, str] = {}
 
 
@@ -54,6 +60,8 @@ class Batch:
             self._step(life, version, step)
         for reminder in life.reminders:
             self._reminder(life, reminder)
+        if life.money:
+            self._money(life, life.money)
         if life.review:
             said, provider = life.review, calendar.provider or NULL
             signed = f"{calendar.owner}\t{instant(said.replied_at)}" if said.replied_at else f"{NULL}\t{NULL}"
@@ -89,6 +97,35 @@ class Batch:
         for resource in resources:
             self.lines["allocations"].append(
                 f"{resource}\t{guard}\t{during}\t{visit.units}\t{kept}\t{life.id}\t{start}\t{released}\n"
+            )
+
+    def _money(self, life: Life, money: Money) -> None:
+        """A payment and its ledger: begun, taken, given back."""
+        price, at = life.visit.offer.price or 0, instant(money.asked_at)
+        gateway, by = ("manual", money.taken_by) if money.taken_by else ("test", life.user)
+        ref = money.id if money.taken_by else f"seeded_{money.id}"
+        expires = instant(money.asked_at + _TTL) if life.visit.offer.prepaid else NULL
+        captured, last = price if money.taken_at else 0, money.back_at or money.taken_at or money.asked_at
+        status = "unpaid" if not captured else "paid" if not money.refunded else "refunded"
+        if 0 < money.refunded < price:
+            status = "partially_refunded"
+        version = 1 + bool(captured) + 2 * bool(money.refunded)
+        self.lines["payments"].append(
+            f"{money.id}\t{life.id}\t{life.user}\t{gateway}\t{ref}\t{status}\t{price}\tEUR\t{captured}\t{money.refunded}"
+            f"\t1\t{at}\t{expires}\t{version}\t{by}\t{at}\t{instant(last)}\n"
+        )
+        steps = [("pay", price, money.asked_at, by, NULL)]
+        if money.taken_at:
+            steps.append(("capture", price, money.taken_at, money.taken_by or NULL, NULL))
+        if money.back_at:
+            why = f"Booking {life.last.status}: {money.percent}% are given back."
+            steps.append(("refund", money.refunded, money.back_at, SYSTEM, why))
+        for number, (kind, amount, when, actor, why) in enumerate(steps):
+            id = f"{money.id[:-2]}{number:02x}"
+            request = NULL if actor in (NULL, SYSTEM) else f"seed{money.id.replace('-', '')}"
+            moment = instant(when)
+            self.lines["payment_operations"].append(
+                f"{id}\t{money.id}\t{kind}\t{amount}\tdone\t{why}\t1\t{actor}\t{request}\t{moment}\t{moment}\n"
             )
 
     def _step(self, life: Life, version: int, step: Step) -> None:

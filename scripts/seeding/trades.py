@@ -123,7 +123,7 @@ ROOMS = Trade(
     reminders=(),
     amenities=("screen", "whiteboard", "video conferencing"),
     offers=(
-        Offer("Meeting room by the hour", "For up to eight, with a screen.", 60, 2800, 0, 10, 4, True, STRICT),
+        Offer("Meeting room by the hour", "For up to eight, with a screen.", 60, 2800, 0, 10, 4, True, FAIR),
         Offer("Meeting room for two hours", "For up to eight, with a screen.", 120, 4900, 0, 10, 3, True, STRICT),
         Offer("Half a day of meetings", "Four hours, water and coffee included.", 240, 8900, 10, 20, 1, True, STRICT),
     ),

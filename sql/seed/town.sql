@@ -92,6 +92,56 @@ SELECT %(last)s::bigint + row_number() OVER (ORDER BY n.created_at, n.id), 'noti
 UPDATE notifications SET read_at = created_at + interval '3 hours', updated_at = created_at + interval '3 hours'
  WHERE channel = 'in_app' AND created_at < %(unread)s AND read_at IS NULL
 
+-- fragment: told_of_payments
+-- To whom the payments `p` of a while are told, and when.
+b.id, array_prepend('user:' || b.user_id, ARRAY(SELECT 'resource:' || named FROM unnest(b.resource_ids) AS named)),
+       {payment.document}, '00000000-0000-0000-0000-000000000000', p.updated_at, p.updated_at + interval '30 milliseconds'
+
+-- name: money_received
+-- Money that came in, as the payment was then: before anything of it was given back.
+WITH payment_operations AS NOT MATERIALIZED (SELECT * FROM public.payment_operations WHERE kind <> 'refund')
+INSERT INTO events (position, type, booking_id, topics, data, actor_id, occurred_at, placed_at)
+SELECT %(last)s::bigint + row_number() OVER (ORDER BY p.updated_at, p.id), 'payment.received', {told_of_payments}
+  FROM (SELECT q.id, q.booking_id, q.user_id, q.gateway, q.gateway_ref, q.amount, q.currency, q.captured, q.capture_later,
+               q.is_current, q.error, q.expires_at, q.created_by, q.created_at, 'paid' AS status,
+               0::bigint AS refunded, 0::bigint AS refunding, 2 AS version, s.at AS updated_at
+          FROM seeded_steps AS s JOIN payments AS q ON q.booking_id = s.booking_id
+         WHERE s.at >= %(from)s AND s.at < %(to)s AND s.action = 'payment' AND s.payment_status = 'paid') AS p
+  JOIN bookings AS b ON b.id = p.booking_id
+
+-- name: money_back
+-- Money that was given back.
+INSERT INTO events (position, type, booking_id, topics, data, actor_id, occurred_at, placed_at)
+SELECT %(last)s::bigint + row_number() OVER (ORDER BY p.updated_at, p.id), 'payment.refunded', {told_of_payments}
+  FROM seeded_steps AS s JOIN payments AS p ON p.booking_id = s.booking_id JOIN bookings AS b ON b.id = p.booking_id
+ WHERE s.at >= %(from)s AND s.at < %(to)s AND s.action = 'payment'
+   AND s.payment_status IN ('refunded', 'partially_refunded')
+
+-- name: audit_money
+-- Money that staff took at the desk.
+INSERT INTO audit_entries (at, actor_id, actor_role, request_id, action, subject_type, subject_id, before, after)
+SELECT o.finished_at, o.actor_id, u.role, o.request_id, 'payment.capture', 'payment', p.id::text,
+       json_build_object('status', 'unpaid'),
+       json_build_object('amount', o.amount, 'currency', p.currency, 'reason', NULL)
+  FROM seeded_steps AS s JOIN payments AS p ON p.booking_id = s.booking_id
+  JOIN payment_operations AS o ON o.payment_id = p.id AND o.kind = 'capture' JOIN users AS u ON u.id = o.actor_id
+ WHERE s.at >= %(from)s AND s.at < %(to)s AND s.action = 'payment' AND s.payment_status = 'paid'
+ ORDER BY o.finished_at, p.id
+
+-- name: test_charges
+-- The test gateway's own books: it can give back what was paid through it.
+INSERT INTO test_gateway_charges (ref, amount, currency, capture_later, state, captured, refunded, created_at)
+SELECT gateway_ref, amount, currency, false, 'captured', captured, refunded, created_at
+  FROM payments WHERE gateway = 'test' AND gateway_ref LIKE 'seeded%%' ORDER BY created_at, id
+
+-- name: test_effects
+-- What it did with the money.
+INSERT INTO test_gateway_effects (key, ref, kind, amount, at)
+SELECT o.id::text, p.gateway_ref, o.kind, o.amount, o.finished_at
+  FROM payment_operations AS o JOIN payments AS p ON p.id = o.payment_id
+ WHERE p.gateway = 'test' AND p.gateway_ref LIKE 'seeded%%' AND o.kind IN ('capture', 'refund')
+ ORDER BY o.finished_at, o.id
+
 -- name: last_position
 -- The end of the order. Nobody else places events while the town is told.
 SELECT coalesce(max(position), 0) FROM events

@@ -85,7 +85,7 @@ def small(run: Run) -> Iterator[str]:
 def test_the_small_town_is_sound_and_has_something_of_everything(small: str) -> None:
     assert damaged(small) == []
     assert count(small, "bookings") == 600
-    for table in ("services", "reviews", "reminders", "notifications", "audit_entries", "events"):
+    for table in ("services", "reviews", "reminders", "notifications", "payments", "audit_entries", "events"):
         assert count(small, table) > 10, table
     statuses = {status for (status,) in rows(small, "SELECT DISTINCT status FROM bookings")}
     assert statuses >= {"pending", "confirmed", "completed", "no_show", "cancelled"}
