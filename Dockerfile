@@ -10,9 +10,11 @@ COPY pyproject.toml setup.cfg ./
 RUN touch README.md && pip install . && pip uninstall --yes pip
 
 FROM python:3.13-slim
-RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin bookings
+RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin bookings && \
+    install --directory --owner=10001 /var/lib/bookings/reports
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 ENV APP_ENV=production WEB_BIND=0.0.0.0:8000 SOCKETS_BIND=0.0.0.0:8001
+ENV REPORT_DIR=/var/lib/bookings/reports
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /app
 COPY wsgi.py ./

@@ -1,4 +1,4 @@
--- The schema after migration 0025, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0026, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -466,6 +466,7 @@ CREATE TABLE payment_operations (
     CONSTRAINT payment_operations_state_known CHECK (state = ANY (ARRAY['pending'::text, 'done'::text, 'failed'::text]))
 );
 CREATE INDEX payment_operations_by_payment ON payment_operations USING btree (payment_id, created_at);
+CREATE INDEX payment_operations_moved ON payment_operations USING btree (finished_at) WHERE state = 'done'::text AND (kind = ANY (ARRAY['capture'::text, 'refund'::text]));
 CREATE INDEX payment_operations_pending ON payment_operations USING btree (created_at) WHERE state = 'pending'::text;
 
 CREATE TABLE payment_transitions (

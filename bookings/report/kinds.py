@@ -63,6 +63,17 @@ _UTILISATION = (
     Column("kind", "text"),
     *_columns("capacity", "claimedMinutes", "openMinutes", "utilisationPercent", utilisationPercent="percent"),
 )
+_THINGS = ("resourceId", "serviceId", "providerId", "userId")
+_REVENUE = _columns("currency", "payments", "captured", "refunded", "net", currency="text")
+_EACH_PAYMENT = (
+    Column("bookingId", "text"),
+    Column("startAt", "instant"),
+    Column("status", "text"),
+    Column("paymentStatus", "text"),
+    Column("currency", "text"),
+    *_columns("price", "captured", "refunded", "refunding", "net"),
+    Column("verdict", "text"),
+)
 
 KINDS = {
     kind.name: kind
@@ -71,6 +82,8 @@ KINDS = {
         Kind("cancellations", GROUPINGS, _CANCELLATIONS),
         Kind("lead-time", GROUPINGS, _LEAD_TIME),
         Kind("customers", (None, *GROUPINGS), _columns("customers", "newCustomers", "bookings"), each=_EACH_CUSTOMER),
+        Kind("revenue", GROUPINGS, _REVENUE, filters=_THINGS, admins_only=True),
+        Kind("payments", (None,), (), each=_EACH_PAYMENT, admins_only=True),
         Kind("utilisation", ("resource", *TIMED, "provider"), _UTILISATION, filters=("resourceId",)),
     )
 }

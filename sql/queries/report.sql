@@ -205,10 +205,9 @@ SELECT 1 FROM users WHERE id = %(requester_id)s AND disabled_at IS NULL
 -- The first query of a snapshot: the instant whose data it holds.
 SELECT clock_timestamp() AS at
 
--- fragment: of_interest
--- Bookings `b` that start in the period, pass the filters and, for a provider, claim something of theirs.
-b.start_at >= %(from)s::timestamptz AND b.start_at < %(to)s::timestamptz
-   AND (%(statuses)s::text[] IS NULL OR b.status = ANY (%(statuses)s))
+-- fragment: narrowed
+-- Bookings `b` that pass the filters and, for a provider, claim something of theirs.
+(%(statuses)s::text[] IS NULL OR b.status = ANY (%(statuses)s))
    AND (%(user_id)s::uuid IS NULL OR b.user_id = %(user_id)s)
    AND (%(resource_id)s::uuid IS NULL OR %(resource_id)s = ANY (b.resource_ids))
    AND (%(service_id)s::uuid IS NULL OR b.service_id = %(service_id)s)
@@ -216,16 +215,32 @@ b.start_at >= %(from)s::timestamptz AND b.start_at < %(to)s::timestamptz
    AND (%(owner_id)s::uuid IS NULL OR EXISTS (
         SELECT FROM resources WHERE id = ANY (b.resource_ids) AND owner_id = %(owner_id)s))
 
--- fragment: groups
--- The groups `g` a booking counts in: the local day, week or month of its start; its service, its provider; each of its
--- resources (for a provider, of theirs). The planner keeps the one branch that is asked for.
-LATERAL (
-    SELECT to_char(date_trunc(%(group_by)s, b.start_at AT TIME ZONE %(zone)s), 'YYYY-MM-DD') AS key
-     WHERE %(group_by)s IN ('day', 'week', 'month')
-    UNION ALL SELECT b.service_id::text WHERE %(group_by)s = 'service'
+-- fragment: of_interest
+-- Of those, the ones that start in the period.
+b.start_at >= %(from)s::timestamptz AND b.start_at < %(to)s::timestamptz AND {narrowed}
+
+-- fragment: things
+-- The groups of a booking that have nothing to do with time: its service, its provider, each of its resources (for a
+-- provider, of theirs). The planner keeps the one branch that is asked for.
+UNION ALL SELECT b.service_id::text WHERE %(group_by)s = 'service'
     UNION ALL SELECT b.provider_id::text WHERE %(group_by)s = 'provider'
     UNION ALL SELECT claimed::text FROM unnest(b.resource_ids) AS claimed WHERE %(group_by)s = 'resource'
        AND (%(owner_id)s::uuid IS NULL OR EXISTS (SELECT FROM resources WHERE id = claimed AND owner_id = %(owner_id)s))
+
+-- fragment: groups
+-- The groups `g` a booking counts in: those, or the local day, week or month of its start.
+LATERAL (
+    SELECT to_char(date_trunc(%(group_by)s, b.start_at AT TIME ZONE %(zone)s), 'YYYY-MM-DD') AS key
+     WHERE %(group_by)s IN ('day', 'week', 'month')
+    {things}
+) AS g
+
+-- fragment: money_groups
+-- The same for money that moved (`o`): by when it did.
+LATERAL (
+    SELECT to_char(date_trunc(%(group_by)s, o.finished_at AT TIME ZONE %(zone)s), 'YYYY-MM-DD') AS key
+     WHERE %(group_by)s IN ('day', 'week', 'month')
+    {things}
 ) AS g
 
 -- fragment: name
@@ -319,3 +334,47 @@ SELECT part.key, r.id::text, r.name, r.kind, r.capacity, part.lower_at, part.upp
    AND (%(resource_id)s::uuid IS NULL OR r.id = %(resource_id)s)
    AND (%(group_by)s <> 'provider' OR r.kind = 'provider')
  ORDER BY part.lower_at, r.name, r.id
+
+-- name: rows_revenue
+-- What was taken and given back, by the day on which it was, in each currency by itself.
+SELECT key, {name}, currency, payments, captured, refunded, captured - refunded AS net
+  FROM (SELECT g.key, p.currency, count(DISTINCT p.id) AS payments,
+               coalesce(sum(o.amount) FILTER (WHERE o.kind = 'capture'), 0)::bigint AS captured,
+               coalesce(sum(o.amount) FILTER (WHERE o.kind = 'refund'), 0)::bigint AS refunded
+          FROM payment_operations AS o JOIN payments AS p ON p.id = o.payment_id
+          JOIN bookings AS b ON b.id = p.booking_id, {money_groups}
+         WHERE o.state = 'done' AND o.kind IN ('capture', 'refund')
+           AND o.finished_at >= %(from)s::timestamptz AND o.finished_at < %(to)s::timestamptz AND {narrowed}
+         GROUP BY g.key, p.currency) AS counted
+ ORDER BY key, currency
+
+-- fragment: owed
+-- Bookings of the period that cost something or were paid for.
+bookings AS b
+  JOIN LATERAL (SELECT count(*) AS payments, coalesce(sum(p.captured), 0)::bigint AS captured,
+                       coalesce(sum(p.refunded), 0)::bigint AS refunded,
+                       coalesce(sum(p.refunding), 0)::bigint AS refunding,
+                       coalesce(sum(p.captured - p.refunded), 0)::bigint AS net, min(p.currency) AS currency,
+                       b.status IN ('cancelled', 'declined') AS called_off
+                  FROM payments AS p WHERE p.booking_id = b.id) AS paid ON true
+ WHERE {of_interest} AND (b.price_amount > 0 OR paid.payments > 0)
+
+-- name: rows_each_payments
+-- Payments against bookings: what each cost, what was taken and given back, and whether that fits.
+SELECT b.id::text, b.start_at, b.status, b.payment_status, coalesce(b.currency, paid.currency), coalesce(b.price_amount, 0),
+       captured, refunded, refunding, net, CASE
+           WHEN refunding > 0 THEN 'refund_pending'
+           WHEN called_off AND net > 0 THEN 'kept'
+           WHEN called_off AND captured > 0 THEN 'refunded'
+           WHEN called_off THEN 'nothing_due'
+           WHEN net > coalesce(b.price_amount, 0) THEN 'overpaid'
+           WHEN net = coalesce(b.price_amount, 0) THEN 'paid'
+           WHEN net > 0 THEN 'partly_paid'
+           WHEN captured > 0 THEN 'refunded'
+           ELSE 'unpaid' END AS verdict
+  FROM {owed}
+ ORDER BY b.start_at, b.id
+
+-- name: count_each_payments
+-- How many rows that will be, so that progress can be told.
+SELECT count(*) AS rows FROM {owed}

@@ -115,3 +115,42 @@ def follow(reviewable: Reviewable, booking: Json) -> None:
     """What the worker does with an event of the booking."""
     database = reviewable.api.app.extensions["database"]
     database.run(lambda tx: service.follow_booking(tx, booking_id=UUID(booking["id"])))
+
+
+def test_a_service_is_rated_by_its_bookings(reviewable: Reviewable, document: Json) -> None:
+    """In its list, and beside its name and that of its provider, where the catalogue sorts by it."""
+    world, provider, customer = reviewable.world, reviewable.provider(), reviewable.customer("Ada Lovelace")
+    (service,) = world.query(
+        """INSERT INTO services (id, slug, name, durations, currency, price_from, created_at, updated_at)
+           VALUES (gen_random_uuid(), 'cut', 'Cut', '[{"minutes": 60, "price": 4500}]', 'EUR', 4500, now(), now())
+           RETURNING id"""
+    )
+    made = []
+    for rating in (5, 2):
+        booking = reviewable.booking(customer, provider)
+        world.query("SET session_replication_role = replica")
+        world.query("UPDATE bookings SET service_id = %s WHERE id = %s", service["id"], booking["id"])
+        world.query("SET session_replication_role = DEFAULT")
+        answer = customer.call("POST", "/reviews", {"bookingId": booking["id"], "rating": rating})
+        made.append(answer.json or {})
+    path = f"/reviews/services/{service['id']}"
+    listed = page(reviewable, path)
+    assert fits(document, "RatedReviewPage", listed)
+    assert ids(listed) == [made[1]["id"], made[0]["id"]]
+    assert (listed["items"][0]["serviceId"], listed["rating"]["average"]) == (str(service["id"]), 3.5)
+    beside = "SELECT rating_count, rating_sum FROM {} WHERE id = %s"
+    for table, id in (("services", service["id"]), ("resources", provider.id)):
+        assert world.query(beside.format(table), id) == [{"rating_count": 2, "rating_sum": 7}]
+    customer.call("PATCH", f"/reviews/{made[0]['id']}", {"rating": 4})
+    reviewable.admin.call("POST", f"/reviews/{made[1]['id']}/hide", {"reason": "x"})
+    for table, id in (("services", service["id"]), ("resources", provider.id)):
+        assert world.query(beside.format(table), id) == [{"rating_count": 1, "rating_sum": 4}]
+    assert page(reviewable, path)["rating"]["average"] == 4
+
+
+def test_who_was_erased_is_nobody(reviewable: Reviewable) -> None:
+    provider, customer = reviewable.provider(), reviewable.customer("Ada Lovelace")
+    review = reviewable.review(customer, provider, 5, "Kind.")
+    reviewable.world.query("UPDATE users SET disabled_at = now(), erased_at = now() WHERE id = %s", customer.id)
+    (item,) = page(reviewable, f"/reviews/providers/{provider.id}")["items"]
+    assert (item["id"], item["text"], item["author"]) == (review["id"], "Kind.", {"name": None})
