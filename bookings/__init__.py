@@ -51,6 +51,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
     from bookings.catalogue import view_routes as directory
     from bookings.notification import routes as notification
     from bookings.payment import routes as payment
+    from bookings.people.leaving import blueprint as leaving
     from bookings.people.routes import blueprint as people
     from bookings.platform.routes import blueprint as platform
     from bookings.realtime import routes as realtime
@@ -65,6 +66,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
         (account.public, public),
         (account.blueprint, signed_in),
         (people, signed_in),
+        (leaving, signed_in),
         (audit, signed_in),
         (jobs, admins),
         (resource, signed_in),

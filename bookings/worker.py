@@ -26,6 +26,7 @@ from bookings.jobs import make_huey
 from bookings.notification import jobs as notification_jobs
 from bookings.notification.planner import Planner
 from bookings.payment import jobs as payment_jobs
+from bookings.people import jobs as people_jobs
 from bookings.report import jobs as report_jobs
 from bookings.report.scheduler import Scheduler
 from bookings.review import jobs as review_jobs
@@ -57,6 +58,7 @@ def register(registry: Registry, consumers: Consumers, database: Database, setti
     notification_jobs.offer(registry, consumers, database, settings)
     payment_jobs.register(registry, database, settings)
     consumers.add(payment_jobs.consumer(settings))
+    people_jobs.register(registry, database, settings)
 
 
 def run(settings: Settings) -> int:

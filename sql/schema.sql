@@ -1,4 +1,4 @@
--- The schema after migration 0026, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0027, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -120,6 +120,18 @@ BEGIN
     RAISE EXCEPTION '% rows are kept as they are', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
 END $function$;
 
+CREATE OR REPLACE FUNCTION refuse_change_but_erase()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF TG_OP = 'UPDATE' AND current_setting('bookings.erasing', true) = 'on'
+       AND to_jsonb(NEW) - TG_ARGV = to_jsonb(OLD) - TG_ARGV THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION '% rows are kept as they are', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $function$;
+
 CREATE OR REPLACE FUNCTION resources_check_capacity()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -179,6 +191,29 @@ BEGIN
     RETURN NULL;
 END $function$;
 
+CREATE OR REPLACE FUNCTION without_words(document jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+AS $function$
+BEGIN
+    CASE jsonb_typeof(document)
+    WHEN 'object' THEN
+        RETURN coalesce((SELECT jsonb_object_agg(key, CASE
+                WHEN key IN ('title', 'description', 'location', 'notes', 'statusReason', 'reason', 'name', 'email',
+                             'phone', 'addresses', 'text', 'reply', 'locale', 'timeZone') THEN 'null'
+                ELSE without_words(value) END) FROM jsonb_each(document)), '{}');
+    WHEN 'array' THEN
+        RETURN coalesce((SELECT jsonb_agg(without_words(value) ORDER BY place)
+                           FROM jsonb_array_elements(document) WITH ORDINALITY AS e (value, place)), '[]');
+    WHEN 'string' THEN
+        RETURN CASE WHEN document #>> '{}' ~ '^([0-9a-f-]{36}|\d{4}-\d\d-\d\d(T[0-9:.]+Z)?|[A-Z]{3}|[a-z]+([_.:-][a-z]+)*)$'
+            THEN document ELSE 'null' END;
+    ELSE
+        RETURN document;
+    END CASE;
+END $function$;
+
 CREATE TABLE allocations (
     resource_id uuid NOT NULL,
     exclusive boolean NOT NULL,
@@ -214,7 +249,7 @@ CREATE INDEX audit_entries_by_actor ON audit_entries USING btree (actor_id, id);
 CREATE INDEX audit_entries_by_request ON audit_entries USING btree (request_id, id);
 CREATE INDEX audit_entries_by_subject ON audit_entries USING btree (subject_type, subject_id, id);
 CREATE INDEX audit_entries_by_time ON audit_entries USING brin (at);
-CREATE TRIGGER audit_entries_append_only BEFORE DELETE OR UPDATE ON audit_entries FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER audit_entries_append_only BEFORE DELETE OR UPDATE ON audit_entries FOR EACH ROW EXECUTE FUNCTION refuse_change_but_erase('before', 'after');
 
 CREATE TABLE booking_history (
     booking_id uuid NOT NULL,
@@ -229,7 +264,7 @@ CREATE TABLE booking_history (
     at timestamp with time zone NOT NULL,
     CONSTRAINT booking_history_pkey PRIMARY KEY (booking_id, version)
 );
-CREATE TRIGGER booking_history_append_only BEFORE DELETE OR UPDATE ON booking_history FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER booking_history_append_only BEFORE DELETE OR UPDATE ON booking_history FOR EACH ROW EXECUTE FUNCTION refuse_change_but_erase('reason');
 
 CREATE TABLE booking_transitions (
     from_status text NOT NULL,

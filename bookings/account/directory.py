@@ -150,3 +150,19 @@ def enable(tx: Tx, *, caller: Caller, user_id: UUID, versions: Versions) -> tupl
         subject = ("user", user_id)
         audit.record(tx, caller, "user.enable", subject=subject, before={"disabled": True}, after={"disabled": False})
     return service.write(tx, user, {"disabled_at": None})
+
+
+def erase(tx: Tx, *, caller: Caller, user_id: UUID, reason: str | None) -> str:
+    """Empty an account and end its sessions: the e-mail address it had. Admins erase everyone, others themselves.
+
+    Raises Forbidden, NotFound, AccountErased, LastAdmin.
+    """
+    if caller.actor.id != user_id:
+        require_admin(caller.actor)
+    user = service.lock(tx, user_id, None)
+    sessions.end_all(tx, user_id=user_id)
+    invitations.withdraw(tx, user_id=user_id)
+    tx.execute(_sql.erase, {"id": user_id, "now": now()})
+    audit.record(tx, caller, "user.erase", subject=("user", user_id), after={"erased": True, "reason": reason})
+    email: str = user["email"]
+    return email

@@ -195,6 +195,17 @@ def _session(signed_in: tuple[service.User, str], status: int = 200) -> Answer:
     return Answer(http.dump(body), status, {"Cache-Control": "no-store"})
 
 
+def check_password(user_id: UUID, password: str) -> None:
+    """Make sure that it is not just somebody at an unlocked screen.
+
+    Counts as an attempt to sign in. Raises Invalid, TooManyRequests, SignInUnavailable, Unauthorized.
+    """
+    attempt(email=str(user_id))
+    _, known_hash = service.credentials_of(database(), user_id=user_id)
+    if not _passwords().verify(password, known_hash):
+        raise Invalid([("password", "Is not your password.")])
+
+
 def _renewed(user_id: UUID, known_hash: str, password: str) -> str:
     """The user's hash, made anew when its parameters are not today's."""
     if not _passwords().outdated(known_hash):

@@ -7,8 +7,9 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from bookings.account.rules import ROLES
-from bookings.account.schemas import EmailAddress, ProfileChange, Registration, User
+from bookings.account.schemas import EmailAddress, KnownPassword, ProfileChange, Registration, User
 from bookings.fields import Input, Instant, Text
+from bookings.money import Money
 
 LIMIT = 100
 #: offset paging ends here; the cursor goes on at constant cost
@@ -107,3 +108,55 @@ class UserPage(Schema):
     total = fields.Integer(required=True, metadata={"description": "Exact up to 1,000; see totalIsExact."})
     totalIsExact = fields.Boolean(required=True)
     nextCursor = fields.String(required=True, allow_none=True)
+
+
+class Stats(Schema):
+    """What somebody did here. SQL writes it (sql/queries/people.sql, `stats`)."""
+
+    userId = fields.UUID(required=True)
+    bookings = fields.Integer(required=True)
+    byStatus = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    noShows = fields.Integer(required=True)
+    noShowRate = fields.Float(
+        required=True, allow_none=True, metadata={"description": "Of what took place or should have; null: nothing."}
+    )
+    spend = fields.List(
+        fields.Nested(Money), required=True, metadata={"description": "Paid and not given back, for each currency."}
+    )
+    firstStartAt = Instant(required=True, allow_none=True)
+    lastStartAt = Instant(required=True, allow_none=True)
+
+
+class Leaving(Input):
+    """The password proves that it is not just somebody at an unlocked screen."""
+
+    password = KnownPassword()
+
+
+class Erasing(Input):
+    """Why, for the audit trail."""
+
+    reason = Text(longest=500, load_default=None, allow_none=True)
+
+
+class Erasure(Schema):
+    """The account is empty and closed; a job takes the person's words out of what else is kept."""
+
+    userId = fields.UUID(required=True)
+    cancelledBookings = fields.Integer(required=True)
+
+
+class Export(Schema):
+    """Everything held about a person, as it is stored."""
+
+    exportedAt = Instant(required=True)
+    profile = fields.Nested(User, required=True)
+    bookings = fields.List(fields.Dict(), required=True)
+    payments = fields.List(fields.Dict(), required=True)
+    reviews = fields.List(fields.Dict(), required=True)
+    notifications = fields.List(fields.Dict(), required=True)
+    sessions = fields.List(fields.Dict(), required=True)
+    answers = fields.List(fields.Dict(), required=True)
+    resources = fields.List(fields.Dict(), required=True)
+    reports = fields.List(fields.Dict(), required=True)
+    audit = fields.List(fields.Dict(), required=True)

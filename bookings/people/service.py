@@ -63,3 +63,13 @@ def close_calendar(tx: Tx, *, caller: Caller, user_id: UUID) -> None:
     """A provider who cannot sign in cannot be booked; for everybody else nothing happens."""
     if resource.exists(tx, resource_id=user_id):
         resource.change(tx, caller=caller, resource_id=user_id, body={"active": False}, versions=None)
+
+
+def stats(database: Database, *, actor: Actor, user_id: UUID) -> str:
+    """How often somebody booked, what they spent and how often they did not come, as JSON. Raises NotFound."""
+    if not actor.is_admin and actor.id != user_id:
+        raise NotFound
+    account.get(database, user_id=user_id)
+    row = database.row(_sql.stats, {"id": user_id})
+    assert row is not None
+    return str(row[0])

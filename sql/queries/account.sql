@@ -175,3 +175,10 @@ SELECT {document} AS document, u.name, u.id FROM users AS u
 -- name: total
 -- How many there are, counted no further than the bound.
 SELECT count(*) AS total FROM (SELECT FROM users AS u WHERE {chosen} LIMIT %(total_bound)s::bigint) AS counted
+
+-- name: erase
+-- An account nobody is in any more: it keeps its id, its role and its bookings.
+UPDATE users AS u SET email = 'erased-' || u.id || '@erased.invalid', name = 'Erased', phone = NULL, time_zone = 'UTC',
+       locale = 'en', addresses = '[]', muted = '{}', password_hash = NULL, disabled_at = coalesce(u.disabled_at, %(now)s),
+       erased_at = %(now)s, version = u.version + 1, updated_at = %(now)s
+ WHERE u.id = %(id)s

@@ -33,6 +33,7 @@ OFFERED = {
     "bookings.event.consumer",  # what domains register to follow events
     "bookings.account.directory",  # managing the accounts of others, over HTTP by people
     "bookings.account.invitations",
+    "bookings.account.routes",  # asking for the password again
     "bookings.event.nudge",  # wakes the relay after a commit
     "bookings.job.care",  # jobs as admins and metrics see them
     "bookings.booking.listing",  # lists of bookings, over sockets too

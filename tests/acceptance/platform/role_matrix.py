@@ -47,6 +47,9 @@ ROWS = (
     Row("GET", "/me", _SIGNED_IN),
     Row("PATCH", "/me", _SIGNED_IN, send="locale"),
     Row("PUT", "/me/password", _SIGNED_IN, send="passwords"),
+    Row("GET", "/me/export", _SIGNED_IN),
+    # A wrong password: whoever gets 422 was let in, and can go on.
+    Row("DELETE", "/me", (401, 422, 422, 422, 422, 422), send="wrong password"),
     Row("GET", "/users", _ADMIN),
     Row("POST", "/users", (401, 403, 403, 403, 403, 201), send="new user"),
     # In these rows the user is a stranger to all but the admin.
@@ -57,6 +60,8 @@ ROWS = (
     Row("POST", "/users/{userId}/invitation", _ADMIN, send="nothing"),
     Row("POST", "/users/{userId}/disable", _ADMIN, send="nothing"),
     Row("POST", "/users/{userId}/enable", _ADMIN, send="nothing"),
+    Row("GET", "/users/{userId}/stats", _FOR_ADMIN),
+    Row("POST", "/users/{userId}/erase", (401, 403, 403, 403, 403, 202), send="nothing"),
     Row("GET", "/audit", _ADMIN),
     Row("GET", "/resources", _SIGNED_IN),
     Row("POST", "/resources", (401, 403, 403, 403, 403, 201), send="workspace"),

@@ -196,6 +196,7 @@ class Cast:
             "passwords": lambda: {"currentPassword": PASSWORD, "newPassword": PASSWORD},
             "invitation": lambda: {"token": self.invitation(), "newPassword": PASSWORD},
             "new user": lambda: {"email": new_email(), "name": "Somebody"},
+            "wrong password": lambda: {"password": "not this one"},
             "name": lambda: {"name": f"Named by {role}"},
             "role": lambda: {"role": "provider"},
             "workspace": lambda: {"kind": "workspace", "name": "Room", "timeZone": "Europe/Berlin"},
