@@ -17,6 +17,10 @@ _DURATION = re.compile(r"(\d+)\s*([smhd]?)")
 _UNIT = {"s": "seconds", "m": "minutes", "": "minutes", "h": "hours", "d": "days"}
 _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
 SHORTEST_SECRET = 32
+#: KiB, as RFC 9106 recommends
+PASSWORD_MEMORY = 64 * 1024
+#: KiB: argon2 wants 8 for each of its 4 lanes
+_LEAST_PASSWORD_MEMORY = 32
 
 
 class ConfigurationError(Exception):
@@ -70,6 +74,7 @@ class Settings:
     refresh_token_ttl: timedelta = timedelta(days=30)
     invitation_ttl: timedelta = timedelta(days=7)
     sign_in_rate_limit: str = "10/minute"
+    password_memory: int = PASSWORD_MEMORY
     rate_limit: str = "1000/second"
     business_name: str = "Bookings"
     business_time_zone: str = "UTC"
@@ -156,6 +161,7 @@ class Settings:
         self._check_business()
         self._check_mail()
         self._check_payment()
+        self._check_passwords()
         self._check_secret()
 
     def _check_mail(self) -> None:
@@ -196,6 +202,14 @@ class Settings:
             for name in ("stripe_secret_key", "stripe_webhook_secret"):
                 if not getattr(self, name):
                     raise ConfigurationError(f"{name.upper()} is not set; PAYMENT_GATEWAY=stripe needs it.")
+
+    def _check_passwords(self) -> None:
+        least = PASSWORD_MEMORY if self.production else _LEAST_PASSWORD_MEMORY
+        if self.password_memory < least:
+            raise ConfigurationError(
+                f"PASSWORD_MEMORY is {self.password_memory}, so that stolen hashes are cheap to try; "
+                f"set it to {least} (KiB) or more."
+            )
 
     def _check_secret(self) -> None:
         remedy = "set it to at least 32 random characters, for instance from `openssl rand -base64 48`."

@@ -21,6 +21,8 @@ from tests.support.servers import PostgresServer, ValkeyServer, close_reaper, ma
 from tests.support.service import Service, ServiceOptions
 
 RUN = pytest.StashKey[Run]()
+#: kinds of tests, the longest first
+FOLDERS = ("acceptance", "migrations", "integration", "guards", "unit")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,6 +44,19 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if RUN in config.stash:
         config.stash[RUN].close()
     close_reaper()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that no worker is left alone with one of them at the end.
+
+    Files with a test that kills, loads or fuzzes something come first: mostly they wait, and others fill their pauses.
+    """
+    long = {item.path for item in items if any(map(item.get_closest_marker, ("crash", "load", "fuzz")))}
+    last = len(FOLDERS)
+    place = {path: last if path not in long else 0 for path in {item.path for item in items}}
+    for path in place.keys() - long:
+        place[path] = next((n for n, name in enumerate(FOLDERS, 1) if name in path.parts), last)
+    items.sort(key=lambda item: place[item.path])
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,7 @@
-"""Hashing passwords: argon2id with the parameters of RFC 9106, section 4 (64 MiB, about 0.3 s of two cores)."""
+"""Hashing passwords: argon2id with the parameters of RFC 9106, section 4 (64 MiB, about 0.3 s of two cores).
+
+PASSWORD_MEMORY asks for more memory; outside production also for less, so that tests need not wait for every sign-in.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from bookings.account.errors import SignInBusy
 from bookings.account.rules import normal
+from bookings.config import PASSWORD_MEMORY
 
 T = TypeVar("T")
 #: hashes computed at one time in a process, and how many more may wait; the others hear 429. Together they hold fewer
@@ -20,10 +24,10 @@ AT_ONCE, WAITING = 2, 2
 
 
 class Passwords:
-    """Hashes and checks passwords, a few at a time: each takes 64 MiB. Methods raise SignInBusy."""
+    """Hashes and checks passwords, a few at a time: each takes `memory` KiB. Methods raise SignInBusy."""
 
-    def __init__(self) -> None:
-        self._hasher = PasswordHasher()
+    def __init__(self, memory: int = PASSWORD_MEMORY) -> None:
+        self._hasher = PasswordHasher(memory_cost=memory)
         self._nobodys = _hash_of_nobody(self._hasher)
         self._running = threading.Semaphore(AT_ONCE)
         self._admitted = threading.Semaphore(AT_ONCE + WAITING)
@@ -58,7 +62,7 @@ class Passwords:
 
 def hash_password(password: str, *, salt: bytes | None = None) -> str:
     """The hash of a password, for scripts: no queue, no limit. A salt is given only where data must be repeatable."""
-    return PasswordHasher().hash(normal(password), salt=salt)
+    return PasswordHasher(memory_cost=PASSWORD_MEMORY).hash(normal(password), salt=salt)
 
 
 def _hash_of_nobody(hasher: PasswordHasher) -> str:

@@ -52,7 +52,7 @@ blueprint = Blueprint("account", __name__)
 @public.record_once
 def _prepare(state: BlueprintSetupState) -> None:
     settings = state.app.extensions["settings"]
-    state.app.extensions["passwords"] = Passwords()
+    state.app.extensions["passwords"] = Passwords(settings.password_memory)
     state.app.extensions["sign_in_limit"] = SignInLimit(settings)
 
 

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 
 from devtools.environment import ROOT
 
-# These need the machine for themselves: their processes compete for it, or they measure it.
-SERIAL = "race or crash or load"
-SLOW = "crash or load or fuzz"
+# These need the machine for themselves: what they prove depends on how closely things happen together.
+ALONE = "race"
+SLOW = "crash or load or fuzz or slow"
+# Tests of this kind mostly wait, for a process to start or a lease to end: twice as many as there are processors.
+WORKERS = min(2 * max(os.cpu_count() or 2, 2), 8)
 LEAST_COVERAGE = 90
 NO_TESTS_COLLECTED = 5
 # The words of pytest's closing line, in its order; the first of them make the run a failure.
@@ -71,17 +73,19 @@ def run(*, quick: bool) -> int:
 
 
 def _pytest(checks: Checks, *, quick: bool) -> None:
-    """What can run side by side does, the rest one after the other; coverage counts both, and their subprocesses."""
-    workers = str(min(max(os.cpu_count() or 2, 2), 8))
-    parallel, serial = f"not ({SERIAL})", f"({SERIAL})"
+    """First what must be alone, then everything else side by side; coverage counts that, and its subprocesses.
+
+    In this order one process, not each of the workers, translates the test files of a fresh checkout to bytecode.
+    """
+    alone, others = f"({ALONE})", f"not ({ALONE})"
     if quick:
         os.environ.setdefault("RACE_ROUNDS", "5")
-        parallel, serial = (f"{part} and not ({SLOW})" for part in (parallel, serial))
+        alone, others = (f"{part} and not ({SLOW})" for part in (alone, others))
     else:
         checks.step("erase", "coverage", "erase")
-    side_by_side = ("-q", "-n", workers, "--dist", "loadfile")
-    checks.pytest("parallel", *side_by_side, "-m", parallel, coverage=not quick)
-    checks.pytest("serial", "-q", "-m", serial, coverage=not quick)
+    checks.pytest("alone", "-q", "-m", alone, coverage=False)
+    side_by_side = ("-q", "-n", str(WORKERS), "--dist", "loadfile", "--no-loadscope-reorder")
+    checks.pytest("side by side", *side_by_side, "-m", others, coverage=not quick)
     if not quick:
         checks.step("combine", "coverage", "combine", "-q")
         checks.step("coverage", "coverage", "report", f"--fail-under={LEAST_COVERAGE}")
@@ -89,8 +93,10 @@ def _pytest(checks: Checks, *, quick: bool) -> None:
 
 def _show(command: list[str]) -> tuple[int, str]:
     """Run a command from the top of the checkout, passing on what it prints as it comes."""
+    # Where this is set every process, and there are hundreds, would translate the whole package to bytecode again.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     process = subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     assert process.stdout is not None
     output = b""

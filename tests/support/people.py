@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 from bookings import create_app
 from bookings.auth import Actor
 from bookings.config import Settings
+from tests.support.service import CHEAP_PASSWORDS
 
 PASSWORD = "correct horse battery staple"
 _numbers = itertools.count(1)
@@ -27,6 +28,7 @@ def settings_for(database_url: str, redis_url: str, **changes: Any) -> Settings:
         jwt_secret="a secret for tests, of no use anywhere",
         sign_in_rate_limit="off",
         rate_limit="off",
+        password_memory=CHEAP_PASSWORDS,
     )
     return replace(base, **changes)
 

@@ -26,6 +26,8 @@ COMMANDS = {
     "worker": [PYTHON, "-m", "bookings", "worker"],
     "relay": [PYTHON, "-m", "bookings", "relay"],
 }
+#: KiB. Hashing is the dearest thing the service does; tests that are about its cost ask for the default.
+CHEAP_PASSWORDS = 1024
 PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
@@ -71,6 +73,7 @@ class Service:
             "SOCKETS_BIND": f"127.0.0.1:{self.sockets_port}",
             "WEB_WORKERS": "2",
             "ENABLE_METRICS": "true",
+            "PASSWORD_MEMORY": str(CHEAP_PASSWORDS),
             "REPORT_DIR": str(self.folder / "reports"),
             "PYTHONUNBUFFERED": "1",
         }

@@ -12,9 +12,13 @@ from urllib.parse import urlsplit
 
 import psutil
 
+from bookings.config import PASSWORD_MEMORY
 from tests.support.service import Service, ServiceOptions
 
-SERVICE = ServiceOptions(processes=("web",), env={"SIGN_IN_RATE_LIMIT": "1000/minute", "WEB_WORKERS": "1"})
+SERVICE = ServiceOptions(
+    processes=("web",),
+    env={"SIGN_IN_RATE_LIMIT": "1000/minute", "WEB_WORKERS": "1", "PASSWORD_MEMORY": str(PASSWORD_MEMORY)},
+)
 PASSWORD = "correct horse battery staple"
 
 

@@ -71,7 +71,7 @@ def replay(service: Service, admin: str, file: Path, *options: str) -> tuple[int
         capture_output=True,
         text=True,
         check=False,
-        env=dict(os.environ),
+        env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")},
     )
     return result.returncode, result.stdout + result.stderr.rpartition("\r")[2]
 

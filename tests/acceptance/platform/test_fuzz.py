@@ -50,7 +50,7 @@ def test_every_answer_is_documented(service: Service, people: dict[str, Actor], 
     command += ["--exclude-checks", "use_after_free"]
     command += ["--seed", SEED, "--max-examples", EXAMPLES, "--max-time", str(SECONDS), "--workers", "2"]
     environment = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")},
         "PYTHONPATH": str(ROOT),
         "SCHEMATHESIS_HOOKS": "tests.acceptance.platform.fuzz_hooks",
         "FUZZ_WORLD": json.dumps({name: str(actor.id) for name, actor in people.items()}),

@@ -12,7 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-PAUSE = 0.01
+#: seconds between two requests of a client: steady traffic that leaves the machine room for others
+PAUSE = 0.05
 
 
 @dataclass

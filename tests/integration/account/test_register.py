@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from bookings.config import PASSWORD_MEMORY
 from tests.factories import World
+from tests.integration.account.conftest import StartClient
 from tests.support.people import PASSWORD, Client, new_email, wrong_fields
 
 RESPONSE_ONLY = ("role", "id", "version", "createdAt", "updatedAt", "passwordHash", "disabledAt")
@@ -84,8 +86,8 @@ def test_an_address_registers_once_however_it_is_written(client: Client) -> None
     assert (answer.status_code, answer.get_json()["code"]) == (409, "email-taken")
 
 
-def test_stores_argon2id_with_64_mib_and_hashes_of_tokens_only(client: Client, world: World) -> None:
-    session = client.register()
+def test_stores_argon2id_with_64_mib_and_hashes_of_tokens_only(start_client: StartClient, world: World) -> None:
+    session = start_client(password_memory=PASSWORD_MEMORY).register()
     (user,) = world.query("SELECT password_hash FROM users WHERE id = %s", session["user"]["id"])
     assert user["password_hash"].startswith("$argon2id$v=19$m=65536,t=3,p=4$")
     assert session["refreshToken"].startswith("bkr_")

@@ -13,7 +13,9 @@ import psycopg
 import pytest
 
 from bookings.account import sessions
+from bookings.config import PASSWORD_MEMORY
 from tests.factories import World
+from tests.integration.account.conftest import StartClient
 from tests.support.people import PASSWORD, Client
 
 
@@ -176,9 +178,10 @@ def test_a_password_changed_during_sign_in_shuts_it_out(client: Client, world: W
     assert client.login(session["user"]["email"]).status_code == 401
 
 
-def test_an_outdated_hash_is_renewed_by_signing_in(client: Client, world: World) -> None:
+def test_an_outdated_hash_is_renewed_by_signing_in(start_client: StartClient, world: World) -> None:
     from argon2 import PasswordHasher
 
+    client = start_client(password_memory=PASSWORD_MEMORY)
     session = client.register()
     old = PasswordHasher(time_cost=1, memory_cost=8192).hash(PASSWORD)
     world.query("UPDATE users SET password_hash = %s WHERE id = %s", old, session["user"]["id"])
