@@ -2,10 +2,11 @@
 """Replay real hotel bookings through the HTTP API of a running service, and compare what it says with the file.
 
 FILE is hotel_bookings.csv.gz (docs/replay.md says what is in it). Each hotel and room type becomes a resource with as
-many units as the file needs at its fullest, guests are customers, arrivals move by whole years of 52 weeks into the
-future. An admin books for the guests and lets happen what happened: changes, cancellations, stays, no-shows; for the
-last two the admin overrides, because the day has not come. Idempotency keys come from the rows: a second run changes
-nothing and ends with the same totals. Exit code 1 when the service and the file differ in anything.
+many units as the file needs at its fullest, each nightly rate on its terms of payment a service, guests are customers,
+arrivals move by whole years of 52 weeks into the future. An admin books for the guests and lets happen what happened:
+changes, payments, stays, no-shows; for the last two the admin overrides, because the day has not come. Guests cancel
+themselves. In the end the revenue report must say what the file adds up to. Idempotency keys come from the rows: a
+second run changes nothing and ends with the same totals. Exit code 1 when the service and the file differ in anything.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
         guests = replay.guests(options.guests)
         began = time.monotonic()
         replay.rooms(stays)
+        replay.services(stays)
         replay.stays(stays, guests)
         seconds = time.monotonic() - began
         report = compare(api, replay.outcome, stays)
@@ -104,7 +106,8 @@ def _story(outcome: Outcome, rows: int, seconds: float) -> list[str]:
     passes = ", ".join(f"{accepted} of {asked}" for asked, accepted in outcome.passes)
     return [
         "",
-        f"{rows} rows, {len(outcome.resources)} resources, {requests} requests in {seconds:.0f} s.",
+        f"{rows} rows, {len(outcome.resources)} resources, {len(outcome.services)} rate plans,"
+        f" {requests} requests in {seconds:.0f} s.",
         f"Accepted {len(outcome.accepted)}, refused {len(outcome.refused)}; by pass: {passes}.",
         "Answers: " + ", ".join(f"{what}: {count}" for what, count in sorted(outcome.answers.items())),
         "",

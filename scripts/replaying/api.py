@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import http.client
 import json
 import subprocess
@@ -45,6 +46,12 @@ class Api:
         self._kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._renew, self._lock, self._local = renew, threading.Lock(), threading.local()
         self._token = renew()
+
+    def acting(self, token: str, renew: Callable[[], str]) -> Api:
+        """The same service over the same connections, for somebody else."""
+        other = copy.copy(self)
+        other._token, other._renew, other._lock = token, renew, threading.Lock()
+        return other
 
     def call(
         self, method: str, path: str, body: Any = None, *, key: str | None = None, if_match: str | None = None

@@ -1,4 +1,4 @@
-"""Replaying: rooms, guests, then every stay with all that happened to it."""
+"""Replaying: rooms, rate plans, guests, then every stay with all that happened to it."""
 
 from __future__ import annotations
 
@@ -7,23 +7,30 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
+from replaying import money
 from replaying.api import Api, ApiError, Reply
+from replaying.money import Plan, pays, plan_of, prepaid
 from replaying.stays import Stay, by_room, peak
 
+S = TypeVar("S")
 T = TypeVar("T")
 #: of the replayed guests, who are nobody
 PASSWORD = "replay of hotel bookings"  # noqa: S105 (it opens nothing but what this script made)
 _REASON = "replayed: in the file this day has come"
-#: the actions after the last change: what an admin does, and whether it must override because the day has not come
-_STEPS = {
-    "cancelled": (("cancel", False),),
-    "completed": (("confirm", False), ("complete", True)),
-    "no_show": (("confirm", False), ("no-show", True)),
-}
+#: the last action, and whether it must override because the day has not come. Guests call off, admins do the rest
+_ENDS = {"cancelled": ("cancel", False), "completed": ("complete", True), "no_show": ("no-show", True)}
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """A customer: the id under which an admin books, and the service as this customer uses it."""
+
+    id: str
+    api: Api
 
 
 @dataclass
@@ -33,6 +40,7 @@ class Outcome:
     run: str
     resources: dict[str, str] = field(default_factory=dict)
     capacities: dict[str, int] = field(default_factory=dict)
+    services: dict[Plan, str] = field(default_factory=dict)
     accepted: dict[int, str] = field(default_factory=dict)
     refused: list[Stay] = field(default_factory=list)
     answers: Counter[str] = field(default_factory=Counter)
@@ -60,37 +68,52 @@ class Replay:
             reply = self._expect(201, self._api.call("POST", "/resources", body, key=self._key(room)))
             self.outcome.resources[room], self.outcome.capacities[room] = str(reply.body["id"]), capacity
 
-    def guests(self, count: int) -> list[str]:
-        """Register customers, or sign them in when they are there from an earlier run; their ids.
+    def services(self, stays: list[Stay]) -> None:
+        """Offer each rate plan of the file as a service."""
+        plans = list(money.services(stays, self.outcome.resources, self.outcome.run).items())
+
+        def offer(plan: tuple[Plan, dict[str, Any]]) -> None:
+            key = self._key("plan-" + "-".join(map(str, plan[0])))
+            reply = self._expect(201, self._api.call("POST", "/services", plan[1], key=key))
+            self.outcome.services[plan[0]] = str(reply.body["id"])
+
+        self._all(offer, plans, "rate plans")
+
+    def guests(self, count: int) -> list[Guest]:
+        """Register customers, or sign them in when they are there from an earlier run.
 
         A few suffice: each costs a password hash, and SIGN_IN_RATE_LIMIT counts them.
         """
         return [self._guest(number) for number in tqdm(range(1, count + 1), desc="guests", unit="")]
 
-    def _guest(self, number: int) -> str:
+    def _guest(self, number: int) -> Guest:
         who = {"email": f"guest-{number}@replay.example.com", "password": PASSWORD}
-        reply = self._api.call("POST", "/auth/register", who | {"name": f"Guest {number}", "timeZone": "Europe/Lisbon"})
-        if reply.status == 409 and reply.body["code"] == "email-taken":
-            reply = self._api.call("POST", "/auth/login", who)
-            return str(self._expect(200, reply).body["user"]["id"])
-        return str(self._expect(201, reply).body["user"]["id"])
 
-    def stays(self, stays: list[Stay], guests: list[str]) -> None:
+        def sign_in() -> dict[str, Any]:
+            return self._expect(200, self._api.call("POST", "/auth/login", who)).body
+
+        reply = self._api.call("POST", "/auth/register", who | {"name": f"Guest {number}", "timeZone": "Europe/Lisbon"})
+        known = reply.status == 409 and reply.body["code"] == "email-taken"
+        session = sign_in() if known else self._expect(201, reply).body
+        api = self._api.acting(str(session["accessToken"]), lambda: str(sign_in()["accessToken"]))
+        return Guest(str(session["user"]["id"]), api)
+
+    def stays(self, stays: list[Stay], guests: list[Guest]) -> None:
         """Book every stay and let happen what happened; then whoever was refused asks again, as long as
         cancellations have made room. At the end nothing that was refused would fit, so a repetition ends the same."""
         waiting, cancelled = stays, 1
         while waiting and cancelled:
             booked = self._book(waiting, guests)
-            cancelled = self._carry_on(booked)
+            cancelled = self._carry_on(booked, guests)
             self.outcome.passes.append((len(waiting), len(booked)))
             waiting = [stay for stay in waiting if stay.number not in self.outcome.accepted]
         self.outcome.refused = waiting
 
-    def _book(self, stays: list[Stay], guests: list[str]) -> list[Stay]:
+    def _book(self, stays: list[Stay], guests: list[Guest]) -> list[Stay]:
         def book(stay: Stay) -> Stay | None:
             body = {
-                "userId": guests[stay.number % len(guests)],
-                "resourceId": self.outcome.resources[stay.room],
+                "userId": guests[stay.number % len(guests)].id,
+                "serviceId": self.outcome.services[plan_of(stay)],
                 "startAt": stay.start.isoformat(),
                 "endAt": stay.end.isoformat(),
                 "title": f"{stay.room}, {stay.nights} nights" if stay.nights else f"{stay.room}, day use",
@@ -105,16 +128,36 @@ class Replay:
 
         return [stay for stay in self._all(book, stays, "bookings") if stay]
 
-    def _carry_on(self, stays: list[Stay]) -> int:
-        """Changes and the end of each stay; returns how many were cancelled just now (not in an earlier run)."""
+    def _carry_on(self, stays: list[Stay], guests: list[Guest]) -> int:
+        """Changes, money and the end of each stay; returns how many were cancelled just now (not in an earlier run)."""
 
         def carry_on(stay: Stay) -> bool:
             path = f"/bookings/{self.outcome.accepted[stay.number]}"
             self._change(stay, path)
-            replies = [self._act(stay, path, action, override) for action, override in _STEPS[stay.ends_as]]
-            return stay.ends_as == "cancelled" and not replies[-1].replayed
+            if prepaid(stay):
+                self._pay(stay, path)
+            elif stay.ends_as != "cancelled":
+                self._act(self._api, stay, path, "confirm", False)
+            action, override = _ENDS[stay.ends_as]
+            guest = guests[stay.number % len(guests)]
+            who = guest.api if action == "cancel" else self._api
+            reply = self._act(who, stay, path, action, override)
+            if not prepaid(stay):
+                self._pay(stay, path)
+            return stay.ends_as == "cancelled" and not reply.replayed
 
         return sum(self._all(carry_on, stays, "what became of them"))
+
+    def _pay(self, stay: Stay, path: str) -> None:
+        """The hotel says that the money came in, by the gateway for money that moves elsewhere. Payments that need it
+        confirm their booking."""
+        if not pays(stay):
+            return
+        begun = self._api.call("POST", f"{path}/payments", {"gateway": "manual"}, key=self._key(f"{stay.number}-pay"))
+        self._count("pay", self._expect((200, 201), begun))
+        taken = f"/payments/{begun.body['id']}/capture"
+        reply = self._api.call("POST", taken, {}, key=self._key(f"{stay.number}-capture"))
+        self._count("capture", self._expect((200, 202), reply))
 
     def _change(self, stay: Stay, path: str) -> None:
         """PATCH as often as the file counts changes. The version makes it repeatable: 412 says it was made before."""
@@ -123,22 +166,22 @@ class Replay:
             reply = self._api.call("PATCH", path, body, if_match=f'"{change}"')
             self._count("change", reply if reply.status == 412 else self._expect(200, reply))
 
-    def _act(self, stay: Stay, path: str, action: str, override: bool) -> Reply:
+    def _act(self, who: Api, stay: Stay, path: str, action: str, override: bool) -> Reply:
         body = {"override": True, "reason": _REASON} if override else {}
-        reply = self._api.call("POST", f"{path}/{action}", body, key=self._key(f"{stay.number}-{action}"))
+        reply = who.call("POST", f"{path}/{action}", body, key=self._key(f"{stay.number}-{action}"))
         self._count(action, reply)
         return self._expect(200, reply)
 
-    def _all(self, work: Callable[[Stay], T], stays: list[Stay], what: str) -> list[T]:
-        """Do the work for every stay, many at a time, under a progress bar."""
-        with ThreadPoolExecutor(self._threads) as pool, tqdm(total=len(stays), desc=what, unit="") as bar:
+    def _all(self, work: Callable[[S], T], things: list[S], what: str) -> list[T]:
+        """Do the work for every stay or plan, many at a time, under a progress bar."""
+        with ThreadPoolExecutor(self._threads) as pool, tqdm(total=len(things), desc=what, unit="") as bar:
 
-            def one(stay: Stay) -> T:
-                done = work(stay)
+            def one(thing: S) -> T:
+                done = work(thing)
                 bar.update()
                 return done
 
-            futures = [pool.submit(one, stay) for stay in stays]
+            futures = [pool.submit(one, thing) for thing in things]
             try:
                 return [future.result() for future in futures]
             except BaseException:
@@ -153,7 +196,8 @@ class Replay:
             self.outcome.answers[f"{what} {reply.status}{' replayed' if reply.replayed else ''}"] += 1
 
     @staticmethod
-    def _expect(status: int, reply: Reply) -> Reply:
-        if reply.status != status:
-            raise ApiError(f"The service answered {reply.problem!r} instead of {status}; its log tells why.")
+    def _expect(status: int | tuple[int, ...], reply: Reply) -> Reply:
+        allowed = (status,) if isinstance(status, int) else status
+        if reply.status not in allowed:
+            raise ApiError(f"The service answered {reply.problem!r} instead of {allowed[0]}; its log tells why.")
         return reply

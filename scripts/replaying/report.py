@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
+from replaying import money
 from replaying.api import Api, ApiError
 from replaying.replay import Outcome
 from replaying.stays import ZONE, Stay, peak
 
 _SHOWN = 5
+#: how long a report may take, and how long refunds may still be on their way
+_REPORT_SECONDS, _REFUNDS_SECONDS = 120, 60
 
 
 @dataclass
@@ -49,6 +53,7 @@ def compare(api: Api, outcome: Outcome, stays: list[Stay]) -> Report:
     _nights(report, expected, stored)
     _capacity(report, outcome, stored)
     _refusals(report, outcome, stored)
+    _revenue(report, api, outcome, expected)
     return report
 
 
@@ -124,6 +129,61 @@ def _refusals(report: Report, outcome: Outcome, stored: dict[str, list[dict[str,
         return peak(within) < outcome.capacities[stay.room]
 
     report.none_of("refusals of stays that would have fitted", [f"row {s.number}" for s in outcome.refused if fits(s)])
+
+
+def _revenue(report: Report, api: Api, outcome: Outcome, expected: list[Stay]) -> None:
+    """What the revenue report says was taken and given back for each resource, against sums over the file."""
+    wanted = {outcome.resources[room]: its.shown() for room, its in money.by_room(expected).items()}
+    shown = _until(lambda: _report_of(api, outcome), wanted)
+    different = [
+        f"{room} {shown.get(id, 'nothing')}, expected {wanted.get(id, 'nothing')}"
+        for room, id in outcome.resources.items()
+        if shown.get(id) != wanted.get(id)
+    ]
+    for name in ("payments", "captured", "refunded", "net"):
+        sums = [sum(its[name] for its in side.values()) for side in (shown, wanted)]
+        report.compare(f"revenue report, {name}" + ("" if name == "payments" else f" in {money.CURRENCY} cents"), *sums)
+    report.none_of(f"resources whose revenue differs, of {len(wanted)} with any", different)
+
+
+Sums = dict[str, dict[str, int]]
+
+
+def _until(look: Callable[[], Sums], wanted: Sums) -> Sums:
+    """Look until it is as it should be, for a while: refunds follow from events of cancellations in the worker."""
+    deadline = time.monotonic() + _REFUNDS_SECONDS
+    while (found := look()) != wanted and time.monotonic() < deadline:
+        time.sleep(1)
+    return found
+
+
+def _report_of(api: Api, outcome: Outcome) -> Sums:
+    """The revenue report by resource, of the days in which keys live; other resources left out."""
+    today = datetime.now(UTC).date()
+    wish = {
+        "kind": "revenue",
+        "groupBy": "resource",
+        "format": "json",
+        "from": str(today - timedelta(days=4)),
+        "to": str(today + timedelta(days=2)),
+    }
+    made = api.call("POST", "/reports", wish)
+    if made.status != 202:
+        raise ApiError(f"The report was refused with {made.problem!r}; the token must be an admin's.")
+    path, deadline = f"/reports/{made.body['id']}", time.monotonic() + _REPORT_SECONDS
+    while (state := api.call("GET", path).body.get("status")) != "finished":
+        if state == "failed" or time.monotonic() > deadline:
+            raise ApiError(f"The report is {state}; see whether a worker runs.")
+        time.sleep(0.3)
+    rows = api.call("GET", f"{path}/download").body["rows"]
+    api.call("DELETE", path)
+    ours = set(outcome.resources.values())
+    names = ("payments", "captured", "refunded", "net")
+    return {
+        row["resourceId"]: {name: row[name] for name in names}
+        for row in rows
+        if row["resourceId"] in ours and row["currency"] == money.CURRENCY
+    }
 
 
 def _live(bookings: Iterable[dict[str, Any]]) -> list[tuple[datetime, datetime]]:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,8 @@ YEAR = timedelta(weeks=52)
 NOTICE = timedelta(days=30)
 #: what became of a booking in the file → the status it ends with here
 ENDS_AS = {"Canceled": "cancelled", "Check-Out": "completed", "No-Show": "no_show"}
+#: on which terms stays are paid; replaying/money.py says what they mean
+DEPOSITS = ("No Deposit", "Non Refund", "Refundable")
 _MONTHS = (
     "January February March April May June July August September October November December".split()  # noqa: SIM905
 )
@@ -41,6 +44,19 @@ class Stay:
     ends_as: str
     changes: int
     guests: str
+    #: cents a night, and on which terms they are paid
+    rate: int
+    deposit: str
+
+    @property
+    def minutes(self) -> int:
+        """How long it lasts."""
+        return int((self.end - self.start).total_seconds()) // 60
+
+    @property
+    def price(self) -> int:
+        """Of the whole stay, in cents; a day without a night costs one rate."""
+        return self.rate * max(1, self.nights)
 
     def nights_slept(self) -> Iterator[date]:
         """The nights of the stay, each by the date on which it begins; none for day use."""
@@ -59,7 +75,7 @@ def read(path: Path, *, today: date) -> list[Stay]:
         ]
     except FileNotFoundError:
         raise FileError(f"There is no file {path}; name hotel_bookings.csv.gz.") from None
-    except (OSError, EOFError, KeyError, ValueError) as error:
+    except (OSError, EOFError, KeyError, ValueError, InvalidOperation) as error:
         raise FileError(f"{path} is not a gzipped file of hotel bookings ({error}); name another.") from None
 
 
@@ -89,7 +105,15 @@ def _stay(number: int, row: dict[str, str], arrival: date) -> Stay:
         ends_as=ENDS_AS[row["reservation_status"]],
         changes=int(row["booking_changes"]),
         guests=", ".join(guests) or "nobody named",
+        rate=int(Decimal(row["adr"]) * 100),
+        deposit=_known_deposit(row["deposit_type"]),
     )
+
+
+def _known_deposit(name: str) -> str:
+    if name not in DEPOSITS:
+        raise ValueError(f"{name} is no deposit_type")
+    return name
 
 
 def _instant(day: date, at: time) -> datetime:

@@ -19,7 +19,7 @@ from tests.factories import World
 from tests.support.databases import ROOT
 from tests.support.service import Service, ServiceOptions
 
-SERVICE = ServiceOptions(processes=("web",), env={"SIGN_IN_RATE_LIMIT": "off", "RATE_LIMIT": "off"})
+SERVICE = ServiceOptions(processes=("web", "worker", "relay"), env={"SIGN_IN_RATE_LIMIT": "off", "RATE_LIMIT": "off"})
 ROWS = 100
 
 
@@ -43,6 +43,8 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "children": "NA",
                 "babies": 0,
                 "booking_changes": dice.choice([0, 0, 0, 2]),
+                "adr": dice.choice(["0", "75", "80.5", "99.99", "120"]),
+                "deposit_type": dice.choice(["No Deposit", "No Deposit", "Non Refund", "Refundable"]),
                 "reservation_status": dice.choice(["Check-Out", "Check-Out", "Canceled", "Canceled", "No-Show"]),
             }
         )
