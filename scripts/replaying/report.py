@@ -16,8 +16,8 @@ from replaying.replay import Outcome
 from replaying.stays import ZONE, Stay, peak
 
 _SHOWN = 5
-#: how long a report may take, and how long refunds may still be on their way
-_REPORT_SECONDS, _REFUNDS_SECONDS = 120, 60
+#: how long a report may take, how long the worker may be behind, and how long one refund may take
+_REPORT_SECONDS, _SETTLED_SECONDS, _REFUND_SECONDS = 120, 900, 15
 
 
 @dataclass
@@ -134,7 +134,7 @@ def _refusals(report: Report, outcome: Outcome, stored: dict[str, list[dict[str,
 def _revenue(report: Report, api: Api, outcome: Outcome, expected: list[Stay]) -> None:
     """What the revenue report says was taken and given back for each resource, against sums over the file."""
     wanted = {outcome.resources[room]: its.shown() for room, its in money.by_room(expected).items()}
-    shown = _until(lambda: _report_of(api, outcome), wanted)
+    shown = _when_settled(api, lambda: _report_of(api, outcome), wanted)
     different = [
         f"{room} {shown.get(id, 'nothing')}, expected {wanted.get(id, 'nothing')}"
         for room, id in outcome.resources.items()
@@ -149,12 +149,21 @@ def _revenue(report: Report, api: Api, outcome: Outcome, expected: list[Stay]) -
 Sums = dict[str, dict[str, int]]
 
 
-def _until(look: Callable[[], Sums], wanted: Sums) -> Sums:
-    """Look until it is as it should be, for a while: refunds follow from events of cancellations in the worker."""
-    deadline = time.monotonic() + _REFUNDS_SECONDS
+def _when_settled(api: Api, look: Callable[[], Sums], wanted: Sums) -> Sums:
+    """Refunds follow from cancellations, in the worker: let it catch up, and a moment for what it is doing."""
+    deadline = time.monotonic() + _SETTLED_SECONDS
+    while time.monotonic() < deadline and _behind(api):
+        time.sleep(0.5)
+    deadline = time.monotonic() + _REFUND_SECONDS
     while (found := look()) != wanted and time.monotonic() < deadline:
         time.sleep(1)
     return found
+
+
+def _behind(api: Api) -> int:
+    """How many events the consumer that makes refunds has not heard of yet."""
+    health = api.call("GET", "/jobs/health").body
+    return sum(int(one["behind"]) for one in health.get("consumers", []) if one["name"] == "payment")
 
 
 def _report_of(api: Api, outcome: Outcome) -> Sums:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import itertools
 import os
 import random
 import subprocess
@@ -145,6 +146,45 @@ def test_a_difference_is_told(service: Service, admin: str, file: Path, damage: 
     assert code == 1
     assert said in output
     assert "The service and the file differ" in output
+
+
+def test_a_cent_too_much_in_the_revenue_report_is_told(
+    service: Service, admin: str, file: Path, replayed: None
+) -> None:
+    more = """UPDATE payment_operations SET amount = amount + %s
+               WHERE id = (SELECT id FROM payment_operations WHERE kind = 'capture' ORDER BY id LIMIT 1)"""
+    with psycopg.connect(service.database_url, autocommit=True) as connection:
+        connection.execute(more, [1])
+        code, output = replay(service, admin, file)
+        connection.execute(more, [-1])
+    assert code == 1
+    assert "WRONG revenue report, captured in EUR cents" in output
+    assert "ok    revenue report, refunded in EUR cents" in output
+
+
+REAL = ROOT.parent / "shared" / "data" / "hotel_bookings.csv.gz"
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="the file of real stays is not beside the repository (docs/replay.md)")
+def test_a_slice_of_the_real_file(service: Service, admin: str) -> None:
+    """The revenue report equals a sum that this test computes from the file itself, cent for cent."""
+    code, output = replay(service, admin, REAL, "--rows", "150", "--run", "slice")
+    assert code == 0, output
+    captured = refunded = payments = 0
+    with gzip.open(REAL, "rt", newline="") as rows:
+        for row in itertools.islice(csv.DictReader(rows), 150):
+            nights = int(row["stays_in_weekend_nights"]) + int(row["stays_in_week_nights"])
+            price = round(float(row["adr"]) * 100) * max(1, nights)
+            deposit, came = row["deposit_type"], row["reservation_status"] == "Check-Out"
+            if price and (deposit != "No Deposit" or came):
+                payments, captured = payments + 1, captured + price
+                refunded += price if deposit == "Refundable" and row["reservation_status"] == "Canceled" else 0
+    assert payments > 50
+    assert f"ok    revenue report, payments: {payments}" in output
+    assert f"ok    revenue report, captured in EUR cents: {captured}" in output
+    assert f"ok    revenue report, refunded in EUR cents: {refunded}" in output
+    assert f"ok    revenue report, net in EUR cents: {captured - refunded}" in output
+    assert [finding for finding in check_data.findings(service.database_url) if finding.rows] == []
 
 
 @pytest.mark.parametrize("name", ["missing", "broken"])
