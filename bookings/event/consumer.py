@@ -32,8 +32,6 @@ BATCH = 50
 WINDOW = 2000
 #: how often (seconds) a consumer looks for itself, whether or not it was woken
 POLL = 1.0
-#: how long (seconds) a consumer that keeps up rests after it got on, so that a busy hour costs it few transactions
-_REST = 0.05
 #: how long (seconds) the waker waits on the stream; less than its socket's timeout
 _LISTEN = 0.5
 #: pauses after the failures of one event
@@ -74,8 +72,6 @@ class Follower:
     def __init__(self, database: Database, consumer: Consumer) -> None:
         self._database = database
         self._consumer = consumer
-        #: there was more when it got on
-        self.behind = False
         self._known = False
         #: up to this position events are handled one by one, because something among them failed
         self._careful_until = 0
@@ -114,7 +110,6 @@ class Follower:
             self._consumer.handle(tx, event)
         position = events[-1].position if len(events) == limit else up_to
         tx.execute(_sql.move_cursor, {"name": self._consumer.name, "position": position})
-        self.behind = position < cursor["newest"]
         return True
 
     def _read(self, tx: Tx, after: int, up_to: int, limit: int) -> list[Event]:
@@ -195,10 +190,8 @@ class Consumers:
                 moved = False
             if moved:
                 self._told()
-            if not moved:
+            else:
                 bell.wait(POLL)
-            elif not follower.behind:
-                self._stopping.wait(_REST)
 
     def _listen(self) -> None:
         """Ring whenever the stream grows. Without Redis nobody rings, and the consumers look once a second."""
