@@ -28,6 +28,8 @@ WAITING, RESERVED = timedelta(minutes=2), timedelta(hours=6)
 #: a notice may come before we have written down the payment's reference; this long (seconds) it is given
 _PATIENCE = 60
 _BATCH = 200
+#: gateways repeat a notice for days, not for weeks
+_KEPT = timedelta(days=30)
 
 
 def register(registry: Registry, database: Database, settings: Settings) -> None:
@@ -56,11 +58,12 @@ def _patiently(work: Callable[[dict[str, Any]], object]) -> Handler:
 
 
 def sweep(huey: Huey, database: Database, settings: Settings) -> None:
-    """Look once a minute for what was forgotten."""
+    """Look once a minute for what was forgotten, and forget old notices."""
 
     @huey.periodic_task(crontab(minute="*"), name="payments_in_between")  # type: ignore[untyped-decorator]
     def payments_in_between() -> None:
         reconcile(database, settings)
+        forget(database)
 
 
 def consumer(settings: Settings) -> Consumer:
@@ -111,3 +114,8 @@ def reconcile(database: Database, settings: Settings) -> int:
         return len(payments) + len(errands) + len(notices) + len(bookings)
 
     return database.run(work)
+
+
+def forget(database: Database) -> int:
+    """Delete notices that were dealt with long ago; how many."""
+    return database.run(lambda tx: tx.execute(_sql.forget_notices, {"kept": _KEPT, "limit": 10 * _BATCH}))

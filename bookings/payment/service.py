@@ -52,15 +52,15 @@ def begin(
 ) -> tuple[UUID, bool]:
     """Begin to pay for a booking, all of its price: the payment's id, and whether it is a new one.
 
-    One that waits at the same gateway is gone on with. `by_hand`: only staff may choose this gateway. Raises NotFound,
-    Forbidden, NothingToPay, PaymentExists.
+    One that waits at the same gateway is gone on with. `by_hand`: not the gateway that payers get, so only staff may
+    choose it. Raises NotFound, Forbidden, NothingToPay, PaymentExists.
     """
     params = {"id": booking_id, "is_admin": caller.actor.is_admin, "actor_id": caller.actor.id}
     booking = tx.one(_sql.lock_booking, params)
     if booking is None:
         raise NotFound
     if by_hand and not booking["is_staff"]:
-        raise Forbidden("Only staff may take a payment by hand.")
+        raise Forbidden("Only staff may choose another gateway than the usual one.")
     if not booking["price_amount"] or booking["status"] in rules.CALLED_OFF:
         raise NothingToPay(bookingStatus=booking["status"])
     current = tx.one(_sql.lock_current, {"booking_id": booking_id})

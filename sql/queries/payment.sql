@@ -184,6 +184,12 @@ SELECT n.processed_at, n.ref, p.id AS payment_id, extract(epoch FROM now() - n.r
 UPDATE webhook_inbox SET processed_at = now(), outcome = %(outcome)s
  WHERE gateway = %(gateway)s AND event_id = %(event_id)s AND processed_at IS NULL
 
+-- name: forget_notices
+-- Notices hold what the gateway knows of payers; when it will not send them again, they are of no use any more.
+DELETE FROM webhook_inbox WHERE (gateway, event_id) IN (
+    SELECT gateway, event_id FROM webhook_inbox
+     WHERE processed_at IS NOT NULL AND received_at < now() - %(kept)s::interval LIMIT %(limit)s)
+
 -- name: in_between
 -- Payments that have been in between for too long: somebody should ask the gateway.
 SELECT id FROM payments

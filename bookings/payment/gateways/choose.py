@@ -1,4 +1,5 @@
-"""Which gateways this service has: the one of PAYMENT_GATEWAY, and `manual`, because cash can always be taken."""
+"""Which gateways this service has: the one of PAYMENT_GATEWAY; `manual`, because cash can always be taken; and any
+whose keys are there, so that payments begun with it can still be finished after PAYMENT_GATEWAY has changed."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from bookings.db import Database
 from bookings.payment.gateways.careful import CarefulGateway
 from bookings.payment.gateways.manual import ManualGateway
 from bookings.payment.gateways.protocol import Gateway
+from bookings.payment.gateways.sandbox import SandboxGateway
 
 
 class Gateways:
@@ -24,25 +26,19 @@ class Gateways:
 
 
 def choose(settings: Settings, database: Database) -> Gateways:
-    """The gateways that the settings name, each with its own circuit."""
-    chosen = _configured(settings, database)
-    manual = [CarefulGateway(ManualGateway())] if chosen.name != "manual" else []
-    return Gateways(CarefulGateway(chosen), *manual, default=chosen.name)
-
-
-def _configured(settings: Settings, database: Database) -> Gateway:
-    if settings.payment_gateway == "stripe":
+    """The gateways of these settings, each with its own circuit."""
+    gateways: list[Gateway] = [ManualGateway()]
+    if not settings.production:
+        gateways.append(SandboxGateway(database, secret=settings.jwt_secret))
+    if settings.stripe_secret_key and settings.stripe_webhook_secret:
         # Only who uses it pays for loading it: the library is large.
         from bookings.payment.gateways.stripe_gateway import StripeGateway
 
-        return StripeGateway(
+        stripe = StripeGateway(
             secret_key=settings.stripe_secret_key,
             webhook_secret=settings.stripe_webhook_secret,
             timeout=settings.payment_timeout,
             api_base=settings.stripe_api_base,
         )
-    if settings.payment_gateway == "test":
-        from bookings.payment.gateways.sandbox import SandboxGateway
-
-        return SandboxGateway(database, secret=settings.jwt_secret)
-    return ManualGateway()
+        gateways.append(stripe)
+    return Gateways(*map(CarefulGateway, gateways), default=settings.payment_gateway)

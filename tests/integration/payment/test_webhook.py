@@ -124,3 +124,21 @@ def test_a_notice_whose_job_was_lost_is_taken_up_again(till: Till) -> None:
     assert jobs.reconcile(till.database, till.settings) == 1
     till.work("payment.notice")
     assert inbox(till, told)[0]["outcome"] == "looked"
+
+
+def test_old_notices_are_forgotten(till: Till) -> None:
+    """Those that were dealt with, and only when the gateway will not repeat them any more."""
+    customer = till.customer()
+    payment = till.paid(customer, till.book(customer))
+    old, fresh, waiting = notice(payment), notice(payment), notice(payment)
+    send(till, old)
+    send(till, fresh)
+    till.work("payment.notice")
+    send(till, waiting)
+    till.world.query(
+        "UPDATE webhook_inbox SET received_at = now() - interval '31 days' WHERE event_id = ANY (%s)",
+        [old["id"], waiting["id"]],
+    )
+    assert jobs.forget(till.database) == 1
+    assert [bool(inbox(till, one)) for one in (old, fresh, waiting)] == [False, True, True]
+    till.work("payment.notice")
