@@ -14,6 +14,7 @@ import pytest
 
 import check_data
 from tests.acceptance.realtime.client import Client
+from tests.support.patience import patient, soon
 from tests.support.service import Service, ServiceOptions
 
 LEAD, AHEAD = timedelta(seconds=8), timedelta(seconds=14)
@@ -72,7 +73,7 @@ def of_bookings(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [event for event in events if event["event"].startswith("booking.")]
 
 
-def received(socket: Client, count: int, seconds: float = 15) -> list[dict[str, Any]]:
+def received(socket: Client, count: int, seconds: float = patient(15)) -> list[dict[str, Any]]:
     """The events of bookings, once there are so many."""
     return of_bookings(socket.receive_until(lambda events: len(of_bookings(events)) >= count, seconds))
 
@@ -140,7 +141,7 @@ def _check_events(events: list[dict[str, Any]], booking: dict[str, Any], after: 
     due = datetime.fromisoformat(booking["startAt"]) - LEAD
     assert datetime.fromisoformat(reminder["reminder"]["dueAt"]) == due
     late = datetime.fromisoformat(events[3]["timestamp"]) - due
-    assert timedelta(0) <= late < timedelta(seconds=6)
+    assert timedelta(0) <= late < timedelta(seconds=soon(6))
 
 
 def _check_notifications(events: list[dict[str, Any]], anna: Person) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import websocket
 
+from tests.support.patience import patient
+
 Events = list[dict[str, Any]]
 
 
@@ -48,7 +50,7 @@ class Client:
             if frame.get("ref") == ref:
                 return frame
 
-    def receive(self, seconds: float = 10) -> dict[str, Any]:
+    def receive(self, seconds: float = patient(10)) -> dict[str, Any]:
         """The next frame. Raises WebSocketTimeoutException, or WebSocketConnectionClosedException after the end."""
         self.socket.settimeout(seconds)
         frame: dict[str, Any] = json.loads(self.socket.recv())
@@ -56,7 +58,7 @@ class Client:
             self.events.append(frame)
         return frame
 
-    def receive_until(self, enough: Callable[[Events], bool], seconds: float = 15) -> Events:
+    def receive_until(self, enough: Callable[[Events], bool], seconds: float = patient(15)) -> Events:
         """Receive until the events are enough."""
         deadline = time.monotonic() + seconds
         while not enough(self.events):
@@ -65,7 +67,7 @@ class Client:
             self.receive(left)
         return self.events
 
-    def receive_count(self, count: int, seconds: float = 15) -> Events:
+    def receive_count(self, count: int, seconds: float = patient(15)) -> Events:
         """Receive until there are so many events."""
         return self.receive_until(lambda events: len(events) >= count, seconds)
 
@@ -77,7 +79,7 @@ class Client:
             return True
         return False
 
-    def closed(self, seconds: float = 10) -> tuple[int, str]:
+    def closed(self, seconds: float = patient(10)) -> tuple[int, str]:
         """Read until the server closes; the close code and reason."""
         self.socket.settimeout(seconds)
         while True:

@@ -18,6 +18,7 @@ from tests.acceptance.realtime.client import Client, numbers
 from tests.acceptance.realtime.conftest import Connect
 from tests.factories import World
 from tests.integration.event import facts
+from tests.support.patience import soon
 from tests.support.service import Service, ServiceOptions
 
 SERVICE = ServiceOptions(processes=("sockets", "relay"))
@@ -39,7 +40,7 @@ def test_sigterm_closes_with_1012(service: Service, world: World, connect: Conne
         (1012, "The service restarts. Reconnect and subscribe with after.")
     ] * 20
     assert "Traceback" not in service.log_text("sockets")
-    assert time.monotonic() - began < 20  # most of it is starting again
+    assert time.monotonic() - began < soon(20)  # most of it is starting again
 
 
 def test_stopping_does_not_wait_for_clients_that_do_not_answer(
@@ -51,7 +52,7 @@ def test_stopping_does_not_wait_for_clients_that_do_not_answer(
     assert service.processes["sockets"].stop() == 0
     took = time.monotonic() - began
     service.start("sockets")
-    assert took < 10  # 1.6 s on a machine that does nothing else; 25 s when gunicorn has to give up
+    assert took < soon(10)  # 1.6 s on a machine that does nothing else; 25 s when gunicorn has to give up
 
 
 def test_an_expired_token_closes_with_4401(service: Service, world: World, short_token: Callable[[Actor], str]) -> None:
@@ -61,7 +62,7 @@ def test_an_expired_token_closes_with_4401(service: Service, world: World, short
         code, reason = client.closed()
         assert code == 4401
         assert "expired" in reason
-        assert 0.5 < time.monotonic() - began < 4
+        assert 0.5 < time.monotonic() - began < soon(4)
 
 
 def test_a_newer_token_keeps_it_open(
@@ -122,7 +123,7 @@ def test_clients_that_do_not_take_leave_keep_nobody_waiting(world: World, connec
     time.sleep(0.3)
     began = time.monotonic()
     assert connect(world.user()).ask("ping")["event"] == "pong"
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < soon(1.5)
 
 
 def test_a_client_that_closes_gets_its_answer(world: World, connect: Connect) -> None:

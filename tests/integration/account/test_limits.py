@@ -8,6 +8,7 @@ import pytest
 
 from bookings.config import ConfigurationError
 from tests.integration.account.conftest import StartClient
+from tests.support.patience import soon
 from tests.support.people import PASSWORD, Client, new_email
 
 NOBODY_LISTENS = "redis://127.0.0.1:1/0"
@@ -77,7 +78,7 @@ def test_without_redis_nobody_signs_in_but_everything_else_goes_on(start_client:
     client = start_client(redis_url=NOBODY_LISTENS, sign_in_rate_limit="10/minute")
     began = time.monotonic()
     answer = client.login(session["user"]["email"])
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < soon(2)
     assert (answer.status_code, answer.get_json()["code"]) == (503, "sign-in-unavailable")
     assert answer.headers["Retry-After"] == "1"
     assert client.call("GET", "/me", token=session["accessToken"]).status_code == 200
@@ -93,7 +94,7 @@ def test_a_silent_redis_is_not_waited_for(start_client: StartClient) -> None:
         )
         began = time.monotonic()
         assert client.login(new_email()).status_code == 503
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < soon(2)
 
 
 def test_everything_else_is_limited_for_each_user(start_client: StartClient) -> None:

@@ -14,6 +14,7 @@ import redis
 
 from bookings.event.service import Event
 from bookings.event.stream import read
+from tests.support.patience import patient
 
 T = TypeVar("T")
 _INSERT = """
@@ -75,11 +76,11 @@ def wait_position(url: str, position: int) -> list[Event]:
 
 
 def wait_for(look: Callable[[], T], enough: Callable[[T], bool], seconds: float = 10) -> T:
-    """Look again until it is enough; returns what was seen last."""
-    deadline = time.monotonic() + seconds
+    """Look again until it is enough, on a quiet machine within `seconds`; returns what was seen last."""
+    deadline = time.monotonic() + patient(seconds)
     while not enough(seen := look()):
         if time.monotonic() > deadline:
-            raise AssertionError(f"after {seconds} s only: {str(seen)[:500]}")
+            raise AssertionError(f"after {patient(seconds)} s only: {str(seen)[:500]}")
         time.sleep(0.02)
     return seen
 

@@ -14,6 +14,7 @@ from bookings.event import stream
 from bookings.event.service import Event
 from tests.integration.event import facts
 from tests.integration.event.conftest import StartRelay
+from tests.support.patience import soon
 from tests.support.service import Service, ServiceOptions
 
 SERVICE = ServiceOptions(processes=())
@@ -67,7 +68,7 @@ def test_a_standby_takes_over_within_seconds_of_a_kill(service: Service, start_r
     facts.write(service.database_url, 11, 20)
     events = facts.wait_published(service.redis_url, 20)
     assert in_order(events, 1, 20)
-    assert time.monotonic() - killed < 3
+    assert time.monotonic() - killed < soon(3)
 
 
 def test_a_kill_in_full_flight_loses_and_repeats_nothing(service: Service, start_relay: StartRelay) -> None:
@@ -132,7 +133,7 @@ def test_sigterm_ends_it_cleanly(service: Service, start_relay: StartRelay) -> N
     facts.wait_published(service.redis_url, 10)
     began = time.monotonic()
     assert relay.stop(signal.SIGTERM) == 0
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < soon(2)
 
 
 def test_one_leads_and_a_deposed_leader_is_replaced(service: Service, start_relay: StartRelay) -> None:
@@ -180,4 +181,4 @@ def test_latency_from_commit_to_stream_is_short_when_nudged(service: Service, st
             assert stream.read(client, n - 1, count=1, block=5)
             delays.append(time.monotonic() - began)
             time.sleep(0.05)
-    assert sorted(delays)[10] < 0.1, delays
+    assert sorted(delays)[10] < soon(0.1), delays

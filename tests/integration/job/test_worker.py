@@ -19,6 +19,7 @@ from bookings.job import service as job_service
 from tests.factories import World
 from tests.integration.event.facts import wait_for
 from tests.support.databases import ROOT
+from tests.support.patience import soon
 from tests.support.servers import Process
 from tests.support.service import PYTHON, Service, ServiceOptions
 
@@ -106,7 +107,7 @@ def test_quickly_through_the_queue(start_worker: StartWorker, floor: Floor) -> N
     for _ in range(5):
         row = floor.wait(floor.give(), "done")
         delays.append((row["started_at"] - row["created_at"]).total_seconds())
-    assert max(delays) < 1.5, delays
+    assert max(delays) < soon(1.5), delays
 
 
 def test_at_its_time(start_worker: StartWorker, floor: Floor, service: Service) -> None:
@@ -115,7 +116,7 @@ def test_at_its_time(start_worker: StartWorker, floor: Floor, service: Service) 
     with redis.Redis.from_url(service.redis_url) as client:
         wait_for(lambda: client.zcard("huey.schedule.bookings"), lambda waiting: waiting >= 1, 10)
     row = floor.wait(id, "done")
-    assert 0 <= (row["started_at"] - row["run_at"]).total_seconds() < 2.5
+    assert 0 <= (row["started_at"] - row["run_at"]).total_seconds() < soon(2.5)
 
 
 @pytest.mark.crash
@@ -126,7 +127,7 @@ def test_flushall_only_delays(start_worker: StartWorker, floor: Floor, service: 
         wait_for(lambda: client.zcard("huey.schedule.bookings"), lambda waiting: waiting >= 1, 10)
         client.flushall()
     row = floor.wait(id, "done")
-    assert (row["started_at"] - row["run_at"]).total_seconds() < 7
+    assert (row["started_at"] - row["run_at"]).total_seconds() < soon(7)
 
 
 @pytest.mark.crash
