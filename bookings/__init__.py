@@ -44,6 +44,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
     from bookings import problems
     from bookings.account import routes as account
     from bookings.admin.job_routes import blueprint as jobs
+    from bookings.admin.overview import blueprint as overview
     from bookings.audit.routes import blueprint as audit
     from bookings.auth import admins, public, signed_in
     from bookings.booking.routes import blueprint as booking
@@ -65,6 +66,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
         (problems.blueprint, public),
         (account.public, public),
         (account.blueprint, signed_in),
+        (overview, admins),
         (people, signed_in),
         (leaving, signed_in),
         (audit, signed_in),

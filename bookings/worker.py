@@ -13,6 +13,7 @@ from huey.consumer import Consumer
 
 from bookings import housekeeping
 from bookings.account import jobs as account_jobs
+from bookings.admin import overview
 from bookings.config import Settings
 from bookings.db import Database
 from bookings.event import pruning
@@ -59,6 +60,7 @@ def register(registry: Registry, consumers: Consumers, database: Database, setti
     payment_jobs.register(registry, database, settings)
     consumers.add(payment_jobs.consumer(settings))
     people_jobs.register(registry, database, settings)
+    consumers.add(overview.consumer())
 
 
 def run(settings: Settings) -> int:

@@ -1,4 +1,4 @@
--- The schema after migration 0027, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0028, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -71,6 +71,33 @@ AS $function$
      WHERE s.words @@ question OR phrase <% s.name
 $function$;
 
+CREATE OR REPLACE FUNCTION overview_recount_bookings(lower_end timestamp with time zone, upper_end timestamp with time zone)
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+    DELETE FROM overview_bookings WHERE quarter >= quarter_of(lower_end) AND quarter <= quarter_of(upper_end);
+    INSERT INTO overview_bookings (quarter, status, bookings, unit_minutes)
+    SELECT quarter_of(start_at), status, count(*), coalesce(sum(units * extract(epoch FROM end_at - start_at) / 60)
+               FILTER (WHERE status NOT IN ('cancelled', 'declined')), 0)::bigint
+      FROM bookings
+     WHERE start_at >= quarter_of(lower_end) AND start_at < quarter_of(upper_end) + interval '15 minutes'
+     GROUP BY 1, 2 ORDER BY 1, 2;
+$function$;
+
+CREATE OR REPLACE FUNCTION overview_recount_money(lower_end timestamp with time zone, upper_end timestamp with time zone)
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+    DELETE FROM overview_money WHERE quarter >= quarter_of(lower_end) AND quarter <= quarter_of(upper_end);
+    INSERT INTO overview_money (quarter, currency, captured, refunded)
+    SELECT quarter_of(o.finished_at), p.currency, coalesce(sum(o.amount) FILTER (WHERE o.kind = 'capture'), 0)::bigint,
+           coalesce(sum(o.amount) FILTER (WHERE o.kind = 'refund'), 0)::bigint
+      FROM payment_operations AS o JOIN payments AS p ON p.id = o.payment_id
+     WHERE o.state = 'done' AND o.kind IN ('capture', 'refund')
+       AND o.finished_at >= quarter_of(lower_end) AND o.finished_at < quarter_of(upper_end) + interval '15 minutes'
+     GROUP BY 1, 2 ORDER BY 1, 2;
+$function$;
+
 CREATE OR REPLACE FUNCTION payments_check_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -110,6 +137,14 @@ AS $function$
              WHERE resource_id = resource AND during && window_range AND NOT exclusive AND released_at IS NULL
         ) AS edges
     ) AS sweep
+$function$;
+
+CREATE OR REPLACE FUNCTION quarter_of(at timestamp with time zone)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    SELECT date_bin('15 minutes', at, '2000-01-01Z')
 $function$;
 
 CREATE OR REPLACE FUNCTION refuse_change()
@@ -477,6 +512,22 @@ CREATE TABLE outbox (
     request_id text,
     occurred_at timestamp with time zone NOT NULL,
     CONSTRAINT outbox_pkey PRIMARY KEY (seq)
+);
+
+CREATE TABLE overview_bookings (
+    quarter timestamp with time zone NOT NULL,
+    status text NOT NULL,
+    bookings integer NOT NULL,
+    unit_minutes bigint NOT NULL,
+    CONSTRAINT overview_bookings_pkey PRIMARY KEY (quarter, status)
+);
+
+CREATE TABLE overview_money (
+    quarter timestamp with time zone NOT NULL,
+    currency text NOT NULL,
+    captured bigint NOT NULL,
+    refunded bigint NOT NULL,
+    CONSTRAINT overview_money_pkey PRIMARY KEY (quarter, currency)
 );
 
 CREATE TABLE payment_operations (

@@ -94,6 +94,7 @@ def load(connection: Connection, plan: Plan, password_hash: str) -> None:
     _copy_bookings(connection, _lives(place, plan, dice, ids), plan.bookings)
     at = datetime.fromtimestamp(plan.now, UTC)
     _tell(connection, at)
+    connection.execute(_sql.count_overview)
     connection.execute(
         _sql.sign,
         {"at": at, "size": plan.size, "seed": plan.seed, "today": str(plan.today), "bookings": plan.bookings},

@@ -154,6 +154,10 @@ LOCK TABLE events IN SHARE ROW EXCLUSIVE MODE
 -- What is past has had its effects: consumers that had read everything before the town have read the town, too.
 UPDATE event_consumers SET position = %(last)s WHERE position = %(before)s AND failing IS NULL
 
+-- name: count_overview
+-- The dashboard's counts, which consumers of events keep otherwise.
+SELECT overview_recount_bookings('2000-01-01Z', '9000-01-01Z'), overview_recount_money('2000-01-01Z', '9000-01-01Z')
+
 -- name: seeded
 -- Which town is here already.
 SELECT after ->> 'size' AS size, after ->> 'today' AS today, (after ->> 'bookings')::bigint AS bookings

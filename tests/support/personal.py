@@ -65,6 +65,8 @@ IMPERSONAL = {
     "events_pruned": "a position",
     "job_workers": "processes",
     "jobs": "ids; what failures quote of an address is replaced when it is erased",
+    "overview_bookings": "counts",
+    "overview_money": "sums",
     "payment_transitions": "the state machine",
     "review_totals": "counts",
     "schema_migrations": "the schema",

@@ -63,6 +63,7 @@ ROWS = (
     Row("GET", "/users/{userId}/stats", _FOR_ADMIN),
     Row("POST", "/users/{userId}/erase", (401, 403, 403, 403, 403, 202), send="nothing"),
     Row("GET", "/audit", _ADMIN),
+    Row("GET", "/admin/overview", _ADMIN),
     Row("GET", "/resources", _SIGNED_IN),
     Row("POST", "/resources", (401, 403, 403, 403, 403, 201), send="workspace"),
     Row("GET", "/resources/{resourceId}", _SIGNED_IN),
