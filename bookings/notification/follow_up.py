@@ -42,9 +42,24 @@ class FollowUp:
             due = event.occurred_at + self._settings.review_request_after
             id = event.data["id"]
             job_service.enqueue(tx, kind=ASK, payload={"bookingId": id}, key=id, run_at=due)
-        elif cause := rules.cause_of(event.type, event.data):
+        elif event.type in rules.OF_PAYMENTS:
+            self._of_payment(tx, event)
+        else:
+            cause = rules.cause_of(event.type, event.data)
             subject = f"booking:{event.data['id']}:{event.data['version']}"
-            service.tell(tx, self._settings, Fact(cause, subject, event.data, rules.more_of(cause, event.data)))
+            service.tell(tx, self._settings, Fact(cause, subject, event.data))
+
+    def _of_payment(self, tx: Tx, event: Event) -> None:
+        """Refunds add up: what is told is what came with this one."""
+        cause, sum_ = rules.OF_PAYMENTS[event.type]
+        payment = event.data
+        values = {"booking_id": payment["bookingId"], "id": payment["id"], "position": event.position}
+        row = tx.one(_sql.payment_told, values)
+        if row is not None:
+            before = row["refunded"] if cause == "payment_refunded" else 0
+            more = {"amount": {"amount": payment[sum_] - before, "currency": payment["currency"]}}
+            subject = f"payment:{payment['id']}:{payment['version']}"
+            service.tell(tx, self._settings, Fact(cause, subject, row["document"], more))
 
     def ask(self, payload: Mapping[str, Any], job: Job) -> None:
         """Ask the customer how it was, once, if it still took place."""

@@ -59,28 +59,21 @@ _CAUSES_OF_EVENTS = {
     "booking.cancelled": "booking_cancelled",
     "booking.rescheduled": "booking_rescheduled",
 }
-_CAUSES_OF_PAYMENT = {
-    "paid": "payment_received",
-    "failed": "payment_failed",
-    "partially_refunded": "payment_refunded",
-    "refunded": "payment_refunded",
+#: events of payments, whose `data` is the payment: their cause, and which of its sums is told
+OF_PAYMENTS = {
+    "payment.received": ("payment_received", "captured"),
+    "payment.failed": ("payment_failed", "amount"),
+    "payment.refunded": ("payment_refunded", "refunded"),
 }
 #: the events that somebody is told of
-HEARD = (*_CAUSES_OF_EVENTS, "booking.payment-changed", "booking.completed")
+HEARD = (*_CAUSES_OF_EVENTS, *OF_PAYMENTS, "booking.completed")
 
 
-def cause_of(event: str, data: Mapping[str, Any]) -> str | None:
-    """What an event is to people; None: nothing to tell. A booking that needs no confirmation is told as confirmed."""
-    if event == "booking.payment-changed":
-        return _CAUSES_OF_PAYMENT.get(data.get("paymentStatus") or "")
+def cause_of(event: str, data: Mapping[str, Any]) -> str:
+    """What the event of a booking is to people. One that needs no confirmation is told as confirmed."""
     if event == "booking.created" and data["status"] == "confirmed":
         return "booking_confirmed"
-    return _CAUSES_OF_EVENTS.get(event)
-
-
-def more_of(cause: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    """What is told beside the booking: what was to be paid."""
-    return {"amount": data["price"]} if cause in ("payment_received", "payment_failed") and data.get("price") else {}
+    return _CAUSES_OF_EVENTS[event]
 
 
 def kept(booking: Mapping[str, Any]) -> dict[str, Any]:

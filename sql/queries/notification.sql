@@ -194,3 +194,12 @@ RETURNING id
 -- A booking whose customer may be asked for a review: still completed, and nobody has written one.
 SELECT {booking.document} AS document FROM bookings AS b
  WHERE b.id = %(id)s AND b.status = 'completed' AND NOT EXISTS (SELECT FROM reviews WHERE booking_id = b.id)
+
+-- name: payment_told
+-- The booking that a payment is for, and how much of the payment had been given back when that was told the last time.
+SELECT {booking.document} AS document, coalesce((
+           SELECT (data ->> 'refunded')::bigint FROM events
+            WHERE booking_id = b.id AND type = 'payment.refunded' AND data ->> 'id' = %(id)s::text
+              AND position < %(position)s::bigint
+            ORDER BY position DESC LIMIT 1), 0) AS refunded
+  FROM bookings AS b WHERE b.id = %(booking_id)s::uuid

@@ -18,7 +18,8 @@ from bookings.job.runner import Runner
 from bookings.job.service import Registry
 from bookings.notification import jobs
 from bookings.notification.follow_up import FollowUp
-from tests.factories import World
+from bookings.payment import jobs as payment_jobs
+from tests.factories import World, terms
 from tests.support.mail import MailServer
 
 
@@ -39,9 +40,11 @@ class Post:
             smtp_tls="none",
             smtp_timeout=timedelta(seconds=1),
             mail_from="bookings@example.com",
+            payment_gateway="test",
         )
         self.app = create_app(self.settings)
         self.world = World(database_url)
+        self.world.sell()
         self.database = Database(self.settings, name="test post")
         self._runner = Runner(self.database, self.registry(self.settings), self.settings, lambda: None)
         self._follower = Follower(self.database, FollowUp(self.database, self.settings).consumer)
@@ -49,8 +52,9 @@ class Post:
         self._follower.turn()
 
     def registry(self, settings: Settings) -> Registry:
-        """The jobs of this domain."""
+        """The jobs of this domain, and those of payments."""
         registry = Registry()
+        payment_jobs.register(registry, self.database, settings)
         jobs.offer(registry, Consumers(settings), self.database, settings)
         return registry
 
@@ -70,6 +74,23 @@ class Post:
             self.database, settings=self.settings, caller=Caller(customer), body=wish | details
         )
         return UUID(answer.headers["Location"].rsplit("/", 1)[1])
+
+    def priced(self, customer: Actor, provider: Actor, amount: int) -> UUID:
+        """A new booking that costs something."""
+        return self.booking(customer, provider, notes=terms(amount))
+
+    def pay(self, customer: Actor, booking_id: UUID) -> Any:
+        """Pay for a booking at the test gateway."""
+        return self._call(customer, f"/bookings/{booking_id}/payments", {})
+
+    def refund(self, payment_id: UUID, amount: int) -> None:
+        """Give some of it back."""
+        answer = self._call(self.world.admin(), f"/payments/{payment_id}/refund", {"amount": amount})
+        assert answer.status_code in (200, 202), answer.text
+
+    def _call(self, actor: Actor, path: str, body: dict[str, Any]) -> Any:
+        headers = {"Authorization": f"Bearer {self.app.extensions['tokens'].issue(actor)}"}
+        return self.app.test_client().post(path, json=body, headers=headers)
 
     def act(self, booking_id: UUID, action: str, reason: str = "test") -> None:
         """Take a booking one step, as an admin."""

@@ -310,31 +310,37 @@ def test_no_review_of_what_did_not_take_place_after_all(post: Post, server: Mail
     assert "review_request" not in {cause for cause, _, _ in post.told(id)}
 
 
-@pytest.mark.parametrize(
-    "status,cause",
-    [("paid", "payment_received"), ("failed", "payment_failed"), ("refunded", "payment_refunded"), ("expired", None)],
-)
-def test_payments_are_told(post: Post, status: str, cause: str | None) -> None:
-    from bookings.auth import SYSTEM_CALLER
-    from bookings.booking import service as booking_service
-
-    id = post.booking(post.world.user(), post.world.provider())
-    post.world.query("SET session_replication_role = replica")  # the price without a version of its own
-    post.world.query(
-        "UPDATE bookings SET price_amount = 4550, currency = 'EUR', payment_status = 'unpaid' WHERE id = %s", id
-    )
-    post.world.query("SET session_replication_role = DEFAULT")
-    post.publish()
-    post.database.run(
-        lambda tx: booking_service.set_payment_status(
-            tx, settings=post.settings, caller=SYSTEM_CALLER, booking_id=id, status=status
-        )
-    )
-    post.publish()
-    told = [one[:2] for one in post.told(id) if one[0].startswith("payment")]
-    assert sorted(told) == ([(cause, "customer"), (cause, "provider")] if cause else [])
-    amounts = [row["data"].get("amount") for row in post.rows(id) if row["cause"] == cause]
-    assert amounts == ([{"amount": 4550, "currency": "EUR"}] * 2 if status in ("paid", "failed") else amounts)
+def test_payments_are_told_with_their_sums(post: Post, server: MailServer) -> None:
+    """Declined, then paid, then given back in two parts: through the payments as they are."""
+    customer, provider = post.world.user(), post.world.provider()
+    declined, paid = post.priced(customer, provider, 10002), post.priced(customer, provider, 5000)
+    for id in (declined, paid):
+        assert post.pay(customer, id).status_code in (201, 402)
+    post.everything()
+    payment = post.world.query("SELECT id FROM payments WHERE booking_id = %s", paid)[0]["id"]
+    for amount in (2000, 1000):
+        post.refund(payment, amount)
+        post.everything()
+    post.everything()
+    told = [
+        (row["cause"], row["data"]["amount"])
+        for id in (declined, paid)
+        for row in post.rows(id)
+        if row["cause"].startswith("payment_") and row["audience"] == "customer"
+    ]
+    assert told == [
+        ("payment_failed", {"amount": 10002, "currency": "EUR"}),
+        ("payment_received", {"amount": 5000, "currency": "EUR"}),
+        ("payment_refunded", {"amount": 2000, "currency": "EUR"}),
+        ("payment_refunded", {"amount": 1000, "currency": "EUR"}),
+    ]
+    mine = [mail for mail in server.mails() if mail["X-Envelope-To"] == f"{customer.id}@example.com"]
+    texts = [mail.get_body(("plain",)) for mail in mine if str(mail["Subject"]).startswith("Refund")]
+    assert [text is not None and "€20.00" in text.get_content() for text in texts] == [True, False]
+    assert {one[:2] for one in post.told(paid) if one[0] == "payment_received"} == {
+        ("payment_received", "customer"),
+        ("payment_received", "provider"),
+    }
 
 
 def test_without_a_mail_server_the_channel_is_off(post: Post, caplog: pytest.LogCaptureFixture) -> None:
