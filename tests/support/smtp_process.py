@@ -24,6 +24,8 @@ REPLIES = {
     "sender refused": ("MAIL", "553 5.7.1 You may not write as this sender"),
     "stalls at MAIL": ("MAIL", None),
     "stalls at DATA": ("DATA", None),
+    "stalls at QUIT": ("QUIT", None),
+    "is rude at QUIT": ("QUIT", "550 What?"),
 }
 
 
@@ -74,6 +76,10 @@ class Moody(Catcher):
         if mood == "keeps and stalls":
             await asyncio.sleep(3600)
         return "250 Kept"
+
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        """The end."""
+        return await self._reply("QUIT") or "221 Bye"
 
     @staticmethod
     def _drop(server: SMTP) -> str:

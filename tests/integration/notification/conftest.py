@@ -17,6 +17,8 @@ from bookings.config import Settings
 from bookings.db import Database
 from bookings.notification import service as notification
 from tests.factories import World
+from tests.integration.notification.post import Post
+from tests.support.mail import MailServer
 
 
 class Remindable:
@@ -121,6 +123,34 @@ def remindable(module_database_url: str) -> Iterator[Remindable]:
     remindable = Remindable(settings)
     yield remindable
     remindable.close()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[MailServer]:
+    """The mail server of this module."""
+    server = MailServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def post(module_database_url: str, server: MailServer) -> Iterator[Post]:
+    """Bookings and what follows from them."""
+    post = Post(module_database_url, server)
+    yield post
+    post.close()
+
+
+@pytest.fixture
+def fresh(post: Post, server: MailServer) -> None:
+    """A test that begins with nothing under way, an empty mailbox and a friendly server."""
+    post.publish()
+    post.world.query("UPDATE jobs SET state = 'discarded', finished_at = now() WHERE state IN ('waiting', 'failed')")
+    post.world.query(
+        "UPDATE notifications SET status = 'dead', last_error = 'test' WHERE status IN ('queued', 'sending', 'failed')"
+    )
+    server.mood()
+    server.empty()
 
 
 @pytest.fixture(autouse=True)

@@ -110,14 +110,14 @@ class Post:
             if not self._follower.turn() and events.lag(self.database).waiting == 0:
                 return
 
-    def work(self, *, patience: int = 1) -> None:
-        """Run every job that waits, whenever it is meant to run, `patience` times at most."""
+    def work(self, *, patience: int = 1, newest_first: bool = False) -> None:
+        """Run every job that waits, whenever it is meant to run, `patience` times."""
         for _ in range(patience):
             open_jobs = self.world.query(
                 """UPDATE jobs SET run_at = now() - interval '1 second' WHERE state IN ('waiting', 'failed')
                    RETURNING id, created_at"""
             )
-            for job in sorted(open_jobs, key=lambda job: job["created_at"]):
+            for job in sorted(open_jobs, key=lambda job: job["created_at"], reverse=newest_first):
                 self._runner.run(job["id"])
 
     def everything(self) -> None:
@@ -140,3 +140,8 @@ class Post:
     def without_mail(self) -> Settings:
         """The settings of somebody who has no mail server."""
         return replace(self.settings, smtp_host="")
+
+
+def subjects(server: MailServer) -> list[tuple[str, str]]:
+    """To whom what was written, in order of arrival."""
+    return [(mail["X-Envelope-To"], str(mail["Subject"])) for mail in server.mails()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -11,17 +10,6 @@ import pytest
 from bookings.auth import Actor
 from bookings.notification.schemas import Notification, NotificationPage, NotificationRow, NotificationRowPage
 from tests.integration.notification.post import Post
-from tests.support.mail import MailServer
-
-
-@pytest.fixture(scope="module")
-def post(module_database_url: str) -> Iterator[Post]:
-    """Bookings and what follows from them."""
-    server = MailServer()
-    post = Post(module_database_url, server)
-    yield post
-    post.close()
-    server.stop()
 
 
 def call(post: Post, actor: Actor, method: str, path: str, json: Any = None) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,41 +15,10 @@ from bookings.job.service import Registry
 from bookings.notification import service
 from bookings.notification.delivery import Delivery
 from bookings.notification.service import Fact
-from tests.integration.notification.post import Post
+from tests.integration.notification.post import Post, subjects
 from tests.support.mail import MailServer
 
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[MailServer]:
-    """The mail server of this module."""
-    server = MailServer()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def post(module_database_url: str, server: MailServer) -> Iterator[Post]:
-    """Bookings and what follows from them."""
-    post = Post(module_database_url, server)
-    yield post
-    post.close()
-
-
-@pytest.fixture(autouse=True)
-def fresh(post: Post, server: MailServer) -> None:
-    """Each test begins with nothing under way, an empty mailbox and a friendly server."""
-    post.publish()
-    post.world.query("UPDATE jobs SET state = 'discarded', finished_at = now() WHERE state IN ('waiting', 'failed')")
-    post.world.query(
-        "UPDATE notifications SET status = 'dead', last_error = 'test' WHERE status IN ('queued', 'sending', 'failed')"
-    )
-    server.mood()
-    server.empty()
-
-
-def subjects(server: MailServer) -> list[tuple[str, str]]:
-    """To whom what was written, in order of arrival."""
-    return [(mail["X-Envelope-To"], str(mail["Subject"])) for mail in server.mails()]
+pytestmark = pytest.mark.usefixtures("fresh")
 
 
 def test_the_mails_of_a_booking(post: Post, server: MailServer) -> None:
@@ -124,6 +92,9 @@ def test_events_heard_twice_are_told_once(post: Post) -> None:
     post.publish()
     assert post.world.query("SELECT * FROM notifications WHERE booking_id = %s ORDER BY id", id) == before
     assert len(before) == 6
+    (cursor,) = post.world.query("SELECT failures, position FROM event_consumers WHERE name = 'notification'")
+    assert cursor["failures"] == 0
+    assert cursor["position"] > 0
     created = post.world.query(
         "SELECT count(*) AS n FROM events WHERE type = 'notification.created' AND data ->> 'bookingId' = %s", str(id)
     )
@@ -182,7 +153,7 @@ def test_a_server_away_for_long_gets_everything_in_order(post: Post, server: Mai
         assert [status for cause, _, status in post.told(id) if cause == "booking_created"] == ["failed"] * 2
     finally:
         server.start()
-    post.work(patience=4)
+    post.work(patience=4, newest_first=True)
     assert {status for _, _, status in post.told(id)} == {"sent"}
     mine = [subject.split(":")[0] for to, subject in subjects(server) if to.startswith(str(customer.id))]
     assert mine == ["We have your request", "Confirmed", "Cancelled"]
@@ -283,64 +254,6 @@ def test_a_late_reminder_of_what_is_not_is_not_sent(post: Post, server: MailServ
     assert row["status"] == "dead"
     assert row["last_error"] in ("The booking is cancelled by now.", "The booking has moved to another time.")
     assert server.mails() == []
-
-
-def test_a_review_is_asked_for_some_hours_later(post: Post, server: MailServer) -> None:
-    customer = post.world.user()
-    id = post.booking(customer, post.world.provider(auto_confirm=True))
-    post.everything()
-    post.act(id, "complete")
-    post.publish()
-    (job,) = post.world.query("SELECT * FROM jobs WHERE kind = 'notification.review-request' AND key = %s", str(id))
-    assert abs(job["run_at"] - datetime.now(UTC) - post.settings.review_request_after) < timedelta(minutes=1)
-    server.empty()
-    post.work(patience=2)
-    assert subjects(server) == [(f"{customer.id}@example.com", "How was it? Test provider")]
-    assert [one for one in post.told(id) if one[0] == "review_request"] == [("review_request", "customer", "sent")]
-
-
-def test_no_review_of_what_did_not_take_place_after_all(post: Post, server: MailServer) -> None:
-    id = post.booking(post.world.user(), post.world.provider(auto_confirm=True))
-    post.everything()
-    post.act(id, "complete")
-    post.publish()
-    post.act(id, "no-show")
-    post.publish()
-    post.work(patience=2)
-    assert "review_request" not in {cause for cause, _, _ in post.told(id)}
-
-
-def test_payments_are_told_with_their_sums(post: Post, server: MailServer) -> None:
-    """Declined, then paid, then given back in two parts: through the payments as they are."""
-    customer, provider = post.world.user(), post.world.provider()
-    declined, paid = post.priced(customer, provider, 10002), post.priced(customer, provider, 5000)
-    for id in (declined, paid):
-        assert post.pay(customer, id).status_code in (201, 402)
-    post.everything()
-    payment = post.world.query("SELECT id FROM payments WHERE booking_id = %s", paid)[0]["id"]
-    for amount in (2000, 1000):
-        post.refund(payment, amount)
-        post.everything()
-    post.everything()
-    told = [
-        (row["cause"], row["data"]["amount"])
-        for id in (declined, paid)
-        for row in post.rows(id)
-        if row["cause"].startswith("payment_") and row["audience"] == "customer"
-    ]
-    assert told == [
-        ("payment_failed", {"amount": 10002, "currency": "EUR"}),
-        ("payment_received", {"amount": 5000, "currency": "EUR"}),
-        ("payment_refunded", {"amount": 2000, "currency": "EUR"}),
-        ("payment_refunded", {"amount": 1000, "currency": "EUR"}),
-    ]
-    mine = [mail for mail in server.mails() if mail["X-Envelope-To"] == f"{customer.id}@example.com"]
-    texts = [mail.get_body(("plain",)) for mail in mine if str(mail["Subject"]).startswith("Refund")]
-    assert [text is not None and "€20.00" in text.get_content() for text in texts] == [True, False]
-    assert {one[:2] for one in post.told(paid) if one[0] == "payment_received"} == {
-        ("payment_received", "customer"),
-        ("payment_received", "provider"),
-    }
 
 
 def test_without_a_mail_server_the_channel_is_off(post: Post, caplog: pytest.LogCaptureFixture) -> None:

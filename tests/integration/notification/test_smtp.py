@@ -6,7 +6,6 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -23,14 +22,6 @@ from tests.unit.notification.examples import NOTICE_ID, SETTINGS, notice, reader
 
 MAIL = mail.message(SETTINGS, notice(), reader(), "https://book.example.com/unsubscribe/x")
 WRITTEN = MAIL.as_bytes()  # fixes the boundaries between its parts
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[MailServer]:
-    """One server for this module."""
-    server = MailServer()
-    yield server
-    server.stop()
 
 
 @pytest.fixture(autouse=True)
@@ -69,6 +60,13 @@ def test_what_may_work_later(server: MailServer, mood: str) -> None:
     with pytest.raises(Postponed, match=r"^(451|452|553) "):
         smtp.send(settings(server.port), MAIL)
     assert server.mails() == []
+
+
+@pytest.mark.parametrize("mood", ["stalls at QUIT", "is rude at QUIT"])
+def test_what_was_taken_is_taken_whatever_comes_then(server: MailServer, mood: str) -> None:
+    server.mood(mood)
+    smtp.send(settings(server.port), MAIL)
+    assert len(server.mails()) == 1
 
 
 @pytest.mark.parametrize("mood", ["stalls at MAIL", "stalls at DATA", "keeps and stalls"])
