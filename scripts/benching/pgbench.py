@@ -80,4 +80,4 @@ def run(bench: servers.Bench, kind: str, connections: int, seconds: int, booking
     return {"rate": float(rate[1])}
 
 
-_NAMES = {"get": "get", "list": "list_of_user_ascending", "create": "create"}
+_NAMES = {"get": "get", "list": "list_of_user_ascending", "create": "create_own"}

@@ -35,8 +35,8 @@
 (%(is_admin)s::boolean OR b.user_id = %(actor_id)s::uuid OR EXISTS (
     SELECT FROM resources WHERE id = ANY (b.resource_ids) AND owner_id = %(actor_id)s::uuid))
 
--- fragment: booked_and_told
--- The end of every statement that books: what follows from the row `booked`, and the answer.
+-- fragment: told
+-- What follows from every row `booked`: history, reminders, event, all from one document.
 answer AS (
     SELECT b.version, b.status, {document} AS document FROM booked AS b
 ), history AS (
@@ -49,7 +49,11 @@ answer AS (
 ), told AS (
     INSERT INTO outbox (type, booking_id, topics, data, actor_id, request_id, occurred_at)
     SELECT 'booking.created', %(id)s, %(topics)s::text[], document, %(actor_id)s, %(request_id)s, %(now)s FROM answer
-), audited AS (
+)
+
+-- fragment: booked_and_told
+-- The end of a statement that books in any way: also what is audited and kept, and the answer.
+{told}, audited AS (
     INSERT INTO audit_entries (at, actor_id, actor_role, request_id, action, subject_type, subject_id, after)
     SELECT %(now)s, %(actor_id)s, %(actor_role)s::text, %(request_id)s, 'booking.create', 'booking', %(id)s::uuid::text,
            json_build_object('userId', %(user_id)s::uuid, 'status', status)
@@ -62,26 +66,14 @@ answer AS (
 )
 SELECT document::text, version FROM answer
 
--- name: create
--- One statement, one round trip: claim, book, write history, reminders, event, replayable answer, and an audit entry when
--- somebody books for somebody else; or none of it.
--- The constraint decides races: ON CONFLICT DO NOTHING because plain inserts deadlock each other under an exclusion
--- constraint. Claims are taken in the order of ids for the same reason. When only some could be claimed,
--- `claimed_together` undoes the statement.
-WITH asked AS (
-    SELECT id, kind, exclusive, auto_confirm FROM resources
-     WHERE id = ANY (%(resource_ids)s::uuid[]) AND active AND capacity >= %(units)s::integer
-       AND (id IS DISTINCT FROM %(provider_id)s::uuid OR kind = 'provider')
-       AND (id IS DISTINCT FROM %(workspace_id)s::uuid OR kind = 'workspace')
-       AND (%(unrestricted)s::boolean OR owner_id IS NULL OR owner_id = %(actor_id)s::uuid)
-), claimed AS (
+-- fragment: claimed_and_booked
+-- Claims on resources `asked` for, and the booking of them.
+claimed AS (
     INSERT INTO allocations (resource_id, exclusive, during, units, booking_id, start_at)
     SELECT id, exclusive, tstzrange(%(start_at)s::timestamptz, %(end_at)s::timestamptz), %(units)s, %(id)s::uuid,
            %(start_at)s
       FROM asked
      WHERE EXISTS (SELECT FROM users WHERE id = %(user_id)s::uuid AND disabled_at IS NULL)
-       AND (%(unrestricted)s OR EXISTS (
-            SELECT FROM resources WHERE id = ANY (%(resource_ids)s) AND owner_id = %(actor_id)s))
      ORDER BY id
     ON CONFLICT ON CONSTRAINT allocations_no_overlap DO NOTHING
     RETURNING resource_id
@@ -97,7 +89,34 @@ WITH asked AS (
            %(now)s::timestamptz, %(now)s
      WHERE claimed_together((SELECT count(*) FROM claimed), cardinality(%(resource_ids)s))
     RETURNING *
-), {booked_and_told}
+)
+
+-- fragment: named
+-- The resources `r` that a booking names, if they are what they are said to be and have the capacity.
+r.id = ANY (%(resource_ids)s::uuid[]) AND r.active AND r.capacity >= %(units)s::integer
+   AND (r.id IS DISTINCT FROM %(provider_id)s::uuid OR r.kind = 'provider')
+   AND (r.id IS DISTINCT FROM %(workspace_id)s::uuid OR r.kind = 'workspace')
+
+-- name: create
+-- One statement, one round trip: claim, book, write history, reminders, event, replayable answer, and an audit entry when
+-- somebody books for somebody else; or none of it.
+-- The constraint decides races: ON CONFLICT DO NOTHING because plain inserts deadlock each other under an exclusion
+-- constraint. Claims are taken in the order of ids for the same reason. When only some could be claimed,
+-- `claimed_together` undoes the statement.
+WITH asked AS (
+    SELECT id, kind, exclusive, auto_confirm FROM resources AS r WHERE {named}
+       AND (%(unrestricted)s::boolean OR owner_id IS NULL OR owner_id = %(actor_id)s::uuid)
+       AND (%(unrestricted)s OR EXISTS (
+            SELECT FROM resources WHERE id = ANY (%(resource_ids)s) AND owner_id = %(actor_id)s))
+), {claimed_and_booked}, {booked_and_told}
+
+-- name: create_own
+-- The same for somebody who books for themselves without an Idempotency-Key: there is nothing to audit or to keep, and
+-- PostgreSQL does not prepare for it.
+WITH asked AS (
+    SELECT id, kind, exclusive, auto_confirm FROM resources AS r WHERE {named}
+), {claimed_and_booked}, {told}
+SELECT document::text, version FROM answer
 
 -- name: create_of_service
 -- The same for what a service offers, on the terms that were read a moment ago: nothing is written when the service has
