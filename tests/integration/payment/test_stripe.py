@@ -8,16 +8,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
-import sys
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from threading import Thread
 from typing import Any
 from uuid import uuid4
@@ -27,48 +22,8 @@ import pytest
 
 from bookings.payment.gateways.protocol import BadSignature, GatewayRefusal, GatewayTrouble, Order
 from bookings.payment.gateways.stripe_gateway import StripeGateway
-from tests.support.servers import Process, free_port, make_folder, wait_until
-
-SECRET_KEY, WEBHOOK_SECRET = "sk_test_abcdef0123456789", "whsec_for_tests"
-DECLINED = "4000000000000341"
-
-
-class LocalStripe:
-    """A running localstripe, and the payer's browser, which speaks to it without us."""
-
-    def __init__(self) -> None:
-        self.port = free_port()
-        self.url = f"http://localhost:{self.port}"
-        program = str(Path(__file__).with_name("fuller_localstripe.py"))
-        command = [sys.executable, program, "--port", str(self.port), "--from-scratch"]
-        self.process = Process(command, make_folder() / "localstripe.log")
-        wait_until(self._answers, "localstripe")
-
-    def _answers(self) -> bool:
-        try:
-            self.call("GET", "/v1/payment_intents")
-        except (urllib.error.URLError, ConnectionError):
-            return False
-        return True
-
-    def call(self, method: str, path: str, **fields: Any) -> dict[str, Any]:
-        data = urllib.parse.urlencode(fields).encode() if method == "POST" else None
-        request = urllib.request.Request(
-            self.url + path, data, {"Authorization": f"Bearer {SECRET_KEY}"}, method=method
-        )
-        with urllib.request.urlopen(request, timeout=5) as answer:
-            return dict(orjson.loads(answer.read()))
-
-    def enter_card(self, ref: str, number: str = "4242424242424242") -> None:
-        """The payer enters a card and confirms."""
-        card = {"card[number]": number, "card[exp_month]": 12, "card[exp_year]": 2040, "card[cvc]": 123}
-        method = self.call("POST", "/v1/payment_methods", type="card", **card)
-        self.call("POST", f"/v1/payment_intents/{ref}", payment_method=method["id"])
-        if number == DECLINED:
-            with pytest.raises(urllib.error.HTTPError, match="402"):
-                self.call("POST", f"/v1/payment_intents/{ref}/confirm")
-        else:
-            self.call("POST", f"/v1/payment_intents/{ref}/confirm")
+from tests.integration.payment.local_stripe import DECLINED, SECRET_KEY, WEBHOOK_SECRET, LocalStripe
+from tests.support.servers import free_port
 
 
 @pytest.fixture(scope="module")
