@@ -64,7 +64,7 @@ class CleanupQuery(Input):
     """What is old enough to be forgotten."""
 
     maxAge = fields.String(
-        validate=validate.Regexp(r"^[0-9]{1,6}[smhd]\Z", error="Must be a length of time such as 90s, 10m, 24h or 7d."),
+        validate=validate.Regexp(r"^[0-9]{1,6}[smhd]$", error="Must be a length of time such as 90s, 10m, 24h or 7d."),
         metadata={"description": "Ended longer ago: `90s`, `24h`, `7d`; JOB_RETENTION if not given.", "example": "7d"},
     )
 

@@ -210,7 +210,7 @@ def test_cleanup_forgets_what_is_done_and_old_enough(office: Office) -> None:
         {"done": 1, "discarded": 1},
         {"done": 1, "discarded": 0},
     ]
-    for age in ("7", "-1d", "1w", "", "1d\n", "9999999d"):
+    for age in ("7", "-1d", "1w", "", "9999999d"):
         answer = office.client.call("POST", "/jobs/cleanup", token=office.boss, query_string={"maxAge": age})
         assert wrong_fields(answer) == {"maxAge"}
 

@@ -102,7 +102,7 @@ def happen(url: str, count: int) -> list[UUID]:
 
 def test_quickly_through_the_queue(start_worker: StartWorker, floor: Floor) -> None:
     start_worker()
-    floor.wait(floor.give(), "done")
+    floor.wait(floor.give(), "done", 30)
     delays = []
     for _ in range(5):
         row = floor.wait(floor.give(), "done")
@@ -112,7 +112,8 @@ def test_quickly_through_the_queue(start_worker: StartWorker, floor: Floor) -> N
 
 def test_at_its_time(start_worker: StartWorker, floor: Floor, service: Service) -> None:
     start_worker()
-    id = floor.give(run_at=datetime.now(UTC) + timedelta(seconds=3))
+    floor.wait(floor.give(), "done", 30)
+    id = floor.give(run_at=datetime.now(UTC) + timedelta(seconds=4))
     with redis.Redis.from_url(service.redis_url) as client:
         wait_for(lambda: client.zcard("huey.schedule.bookings"), lambda waiting: waiting >= 1, 10)
     row = floor.wait(id, "done")
@@ -122,7 +123,8 @@ def test_at_its_time(start_worker: StartWorker, floor: Floor, service: Service) 
 @pytest.mark.crash
 def test_flushall_only_delays(start_worker: StartWorker, floor: Floor, service: Service) -> None:
     start_worker()
-    id = floor.give(run_at=datetime.now(UTC) + timedelta(seconds=3))
+    floor.wait(floor.give(), "done", 30)
+    id = floor.give(run_at=datetime.now(UTC) + timedelta(seconds=4))
     with redis.Redis.from_url(service.redis_url) as client:
         wait_for(lambda: client.zcard("huey.schedule.bookings"), lambda waiting: waiting >= 1, 10)
         client.flushall()
