@@ -14,7 +14,8 @@ from bookings.report import making, service
 from bookings.report.files import Folder
 
 log = logging.getLogger(__name__)
-_TRIES = 6
+#: reports that one worker makes at a time: they take minutes, and what takes seconds must not wait for them
+_AT_ONCE = 2
 
 
 def register(registry: Registry, database: Database, settings: Settings) -> None:
@@ -28,7 +29,7 @@ def register(registry: Registry, database: Database, settings: Settings) -> None
     def give_up(payload: dict[str, Any], error: str) -> None:
         database.run(lambda tx: service.fail(tx, report_id=UUID(payload["reportId"]), error=error))
 
-    registry.register(service.JOB, make, timeout=making.RUN_LIMIT, on_dead=give_up)
+    registry.register(service.JOB, make, timeout=making.RUN_LIMIT, on_dead=give_up, at_once=_AT_ONCE)
 
 
 def _make(database: Database, settings: Settings, report: dict[str, Any], job: Job) -> None:

@@ -29,6 +29,8 @@ _sql = queries.load("report")
 Row = dict[str, Any]
 TOTAL_BOUND = 1000
 JOB = "report"
+#: how often making one is tried; within about ten minutes, because somebody waits for it
+_TRIES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def order(
     )
     if made is None:
         return None
-    job.enqueue(tx, kind=JOB, payload={"reportId": str(id)}, key=str(id))
+    job.enqueue(tx, kind=JOB, payload={"reportId": str(id)}, key=str(id), max_attempts=_TRIES)
     return made["document"], id
 
 

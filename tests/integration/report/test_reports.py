@@ -182,6 +182,7 @@ def test_a_failure_is_tried_again_and_in_the_end_told(
         )
         office.runner.run_lost()
     office.runner.tell_dead()
+    assert office.row(asked)["attempt"] == 6
     failed = office.admin.get(f"/reports/{asked['id']}").json or {}
     assert failed["status"] == "failed"
     assert "No space left" in failed["error"]
