@@ -86,10 +86,11 @@ SELECT p.id, p.captured, told.received, told.refunded, back.times AS refunds
 -- By the test gateway's own books nobody was charged or refunded twice, and we count no money that it does not.
 SELECT c.ref, c.amount, e.captured, e.refunded, p.captured AS in_ours, p.refunded AS back_in_ours
   FROM test_gateway_charges AS c
-  LEFT JOIN payments AS p ON p.gateway = 'test' AND p.gateway_ref = c.ref, LATERAL (
-    SELECT coalesce(sum(amount) FILTER (WHERE kind = 'capture'), 0) AS captured,
-           coalesce(sum(amount) FILTER (WHERE kind = 'refund'), 0) AS refunded
-      FROM test_gateway_effects WHERE ref = c.ref) AS e
+  JOIN (SELECT c.ref, coalesce(sum(e.amount) FILTER (WHERE e.kind = 'capture'), 0) AS captured,
+               coalesce(sum(e.amount) FILTER (WHERE e.kind = 'refund'), 0) AS refunded
+          FROM test_gateway_charges AS c LEFT JOIN test_gateway_effects AS e ON e.ref = c.ref GROUP BY c.ref) AS e
+    ON e.ref = c.ref
+  LEFT JOIN payments AS p ON p.gateway = 'test' AND p.gateway_ref = c.ref
  WHERE e.captured > c.amount OR e.refunded > e.captured OR p.captured > e.captured OR p.refunded > e.refunded
     OR e.refunded > p.refunded + p.refunding
 
