@@ -1,4 +1,4 @@
--- The schema after migration 0028, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0029, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -6,6 +6,15 @@ CREATE EXTENSION IF NOT EXISTS btree_gist;
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
 
 CREATE TYPE claim_kind AS ENUM ('booking', 'hold', 'time_off', 'busy');
+
+CREATE OR REPLACE FUNCTION alike_services(phrase text)
+ RETURNS TABLE(id uuid, likeness real)
+ LANGUAGE sql
+ STABLE
+ SET "pg_trgm.word_similarity_threshold" TO '0.45'
+AS $function$
+    SELECT s.id, word_similarity(phrase, s.name) FROM services AS s WHERE phrase <% s.name
+$function$;
 
 CREATE OR REPLACE FUNCTION allocations_check_capacity()
  RETURNS trigger
@@ -59,17 +68,6 @@ BEGIN
     END IF;
     RETURN claimed = wanted;
 END $function$;
-
-CREATE OR REPLACE FUNCTION matching_services(question tsquery, phrase text)
- RETURNS TABLE(id uuid, rank real)
- LANGUAGE sql
- STABLE
- SET "pg_trgm.word_similarity_threshold" TO '0.45'
-AS $function$
-    SELECT s.id, (ts_rank(s.words, question) + word_similarity(phrase, s.name))::real
-      FROM services AS s
-     WHERE s.words @@ question OR phrase <% s.name
-$function$;
 
 CREATE OR REPLACE FUNCTION overview_recount_bookings(lower_end timestamp with time zone, upper_end timestamp with time zone)
  RETURNS void

@@ -22,25 +22,33 @@ _sql = queries.load("catalogue")
 #: totals are exact up to here; counting further would make a page cost what the table holds
 TOTAL_BOUND = 1000
 _LOWEST_ID, _HIGHEST_ID = UUID(int=0), UUID(int=2**128 - 1)
-_TOTAL = Prepared("catalogue.total", _sql.total)
-#: for each sort its query and where it begins: before the first key
-_SORTS: dict[str, tuple[Prepared, str, UUID]] = {
-    sort: (Prepared(f"catalogue.list_by_{name}", getattr(_sql, f"list_by_{name}")), first, first_id)
-    for sort, name, first, first_id in (
-        ("name", "name", "", _LOWEST_ID),
-        ("price", "price", "-1", _LOWEST_ID),
-        ("-price", "price_descending", str(2**63 - 1), _HIGHEST_ID),
-        ("rating", "rating", "Infinity", _HIGHEST_ID),
-        ("popular", "popularity", str(2**63 - 1), _HIGHEST_ID),
-        ("relevance", "relevance", "Infinity", _HIGHEST_ID),
-    )
+#: for each sort the last word of its queries, and where it begins: before the first key
+_SORTS = {
+    "name": ("name", "", _LOWEST_ID),
+    "price": ("price", "-1", _LOWEST_ID),
+    "-price": ("price_descending", str(2**63 - 1), _HIGHEST_ID),
+    "rating": ("rating", "Infinity", _HIGHEST_ID),
+    "popular": ("popularity", str(2**63 - 1), _HIGHEST_ID),
+    "relevance": ("relevance", "Infinity", _HIGHEST_ID),
 }
+_LISTS = {
+    sort: Prepared(f"catalogue.list_by_{name}", getattr(_sql, f"list_by_{name}"))
+    for sort, (name, _, _) in _SORTS.items()
+    if sort != "relevance"
+}
+_SEARCHES = {
+    sort: Prepared(f"catalogue.search_by_{name}", getattr(_sql, f"search_by_{name}"))
+    for sort, (name, _, _) in _SORTS.items()
+}
+_LIST_TOTAL = Prepared("catalogue.list_total", _sql.list_total)
+_SEARCH_TOTAL = Prepared("catalogue.search_total", _sql.search_total)
 
 
 def listing(database: Database, *, query: Mapping[str, Any]) -> Answer:
     """One page of services. Raises Invalid for a cursor that is none."""
     sort = query.get("sort") or ("relevance" if "q" in query else "name")
-    statement, after_key, after_id = _SORTS[sort]
+    statement, total_of = (_SEARCHES[sort], _SEARCH_TOTAL) if "q" in query else (_LISTS[sort], _LIST_TOTAL)
+    _, after_key, after_id = _SORTS[sort]
     offset = (query["page"] - 1) * query["limit"]
     if "cursor" in query:
         (after_key, after_id), offset = _read_cursor(query["cursor"], sort), 0
@@ -52,7 +60,7 @@ def listing(database: Database, *, query: Mapping[str, Any]) -> Answer:
         "total_bound": TOTAL_BOUND + 1,
     }
     rows = database.hot_rows(statement, params)
-    total = int((rows or database.hot_rows(_TOTAL, params))[0][-1] or 0)
+    total = int((rows or database.hot_rows(total_of, params))[0][-1] or 0)
     return Answer(_page(query, sort, rows, total))
 
 

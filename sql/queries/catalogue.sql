@@ -107,83 +107,152 @@ SELECT id, kind, capacity FROM resources WHERE id = ANY (%(resource_ids)s::uuid[
    AND (%(resource_id)s::uuid IS NULL OR EXISTS (
         SELECT FROM service_resources WHERE service_id = s.id AND resource_id = %(resource_id)s))
 
--- fragment: matching
--- The services that a text finds, each with how well.
-matching_services(to_tsquery('simple', %(question)s::text), %(phrase)s::text)
+-- fragment: exact
+-- What holds all words of the question, beginnings of words included; a name counts ten times what a description does.
+exact AS MATERIALIZED (
+    SELECT s.id, ts_rank(s.words, to_tsquery('simple', %(question)s::text)) AS rank FROM services AS s
+     WHERE s.words @@ to_tsquery('simple', %(question)s::text) AND {chosen})
 
--- fragment: found
--- Whether the text of the list finds `s`; without a text all are found.
-(%(phrase)s::text IS NULL OR s.id IN (SELECT m.id FROM {matching} AS m))
+-- fragment: matched
+-- The same, and where that fills no page, also names that resemble the text, ranked between names and descriptions.
+{exact}, matched AS MATERIALIZED (
+    SELECT id, rank FROM exact
+    UNION ALL
+    SELECT a.id, a.likeness / 2 FROM alike_services(%(phrase)s::text) AS a JOIN services AS s ON s.id = a.id
+     WHERE (SELECT count(*) FROM (SELECT FROM exact LIMIT 10) AS enough) < 10 AND {chosen}
+       AND NOT EXISTS (SELECT FROM exact WHERE exact.id = a.id))
 
--- fragment: recently_booked
+-- fragment: recent
 -- How often each service was booked among the latest 2,000 bookings of services, called off ones left out: a look at
 -- the index's end that costs the same whatever the table holds.
-(SELECT service_id, count(*) AS bookings
-   FROM (SELECT service_id, status FROM bookings WHERE service_id IS NOT NULL ORDER BY created_at DESC LIMIT 2000) AS b
-  WHERE status NOT IN ('cancelled', 'declined') GROUP BY service_id)
+recent AS MATERIALIZED (
+    SELECT service_id, count(*) AS bookings
+      FROM (SELECT service_id, status FROM bookings WHERE service_id IS NOT NULL ORDER BY created_at DESC LIMIT 2000) AS b
+     WHERE status NOT IN ('cancelled', 'declined') GROUP BY service_id)
 
 -- fragment: counted
 -- How many services pass the filters, counted no further than the bound.
-(SELECT count(*) FROM (SELECT FROM services AS s WHERE {chosen} AND {found} LIMIT %(total_bound)s::bigint) AS counted)
+(SELECT count(*) FROM (SELECT FROM services AS s WHERE {chosen} LIMIT %(total_bound)s::bigint) AS counted)
+
+-- fragment: counted_matches
+-- The same of those that a text finds.
+(SELECT count(*) FROM (SELECT FROM matched LIMIT %(total_bound)s::bigint) AS counted)
 
 -- fragment: page
 -- Where a page begins and ends.
 LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint
 
+-- fragment: by_name
+-- In the order of names, behind the cursor.
+(s.name, s.id) > (%(after_key)s::text, %(after_id)s::uuid) ORDER BY s.name, s.id {page}
+
+-- fragment: by_price
+-- The cheapest first, behind the cursor.
+(s.price_from, s.id) > (%(after_key)s::bigint, %(after_id)s::uuid) ORDER BY s.price_from, s.id {page}
+
+-- fragment: by_price_descending
+-- The dearest first, behind the cursor.
+(s.price_from, s.id) < (%(after_key)s::bigint, %(after_id)s::uuid) ORDER BY s.price_from DESC, s.id DESC {page}
+
+-- fragment: by_rating
+-- The best first, behind the cursor.
+(s.rating_average, s.id) < (%(after_key)s::numeric, %(after_id)s::uuid)
+ ORDER BY s.rating_average DESC, s.id DESC {page}
+
 -- name: list_by_name
 -- In the order of names.
-SELECT {document}, s.name AS key, s.id, {counted} FROM services AS s
- WHERE {chosen} AND {found} AND (s.name, s.id) > (%(after_key)s::text, %(after_id)s::uuid)
- ORDER BY s.name, s.id {page}
+SELECT {document}, s.name AS key, s.id, {counted} FROM services AS s WHERE {chosen} AND {by_name}
 
 -- name: list_by_price
 -- The cheapest first.
-SELECT {document}, s.price_from AS key, s.id, {counted} FROM services AS s
- WHERE {chosen} AND {found} AND (s.price_from, s.id) > (%(after_key)s::bigint, %(after_id)s::uuid)
- ORDER BY s.price_from, s.id {page}
+SELECT {document}, s.price_from AS key, s.id, {counted} FROM services AS s WHERE {chosen} AND {by_price}
 
 -- name: list_by_price_descending
 -- The dearest first.
-SELECT {document}, s.price_from AS key, s.id, {counted} FROM services AS s
- WHERE {chosen} AND {found} AND (s.price_from, s.id) < (%(after_key)s::bigint, %(after_id)s::uuid)
- ORDER BY s.price_from DESC, s.id DESC {page}
+SELECT {document}, s.price_from AS key, s.id, {counted} FROM services AS s WHERE {chosen} AND {by_price_descending}
 
 -- name: list_by_rating
 -- The best first.
-SELECT {document}, s.rating_average AS key, s.id, {counted} FROM services AS s
- WHERE {chosen} AND {found} AND (s.rating_average, s.id) < (%(after_key)s::numeric, %(after_id)s::uuid)
- ORDER BY s.rating_average DESC, s.id DESC {page}
+SELECT {document}, s.rating_average AS key, s.id, {counted} FROM services AS s WHERE {chosen} AND {by_rating}
+
+-- fragment: ranked_by_popularity
+-- A page of `candidates`, the most booked first: the few that were booked lately, then the others, newest first, of which
+-- no more are read than the page can show.
+ranked AS (
+    SELECT id, key FROM (
+        SELECT c.id, r.bookings AS key FROM recent AS r JOIN candidates AS c ON c.id = r.service_id
+         WHERE (r.bookings, c.id) < (%(after_key)s::bigint, %(after_id)s::uuid)
+        UNION ALL
+        (SELECT c.id, 0 FROM candidates AS c
+          WHERE c.id NOT IN (SELECT service_id FROM recent) AND (0, c.id) < (%(after_key)s, %(after_id)s)
+          ORDER BY c.id DESC LIMIT %(limit)s::bigint + %(offset)s::bigint)
+    ) AS both_kinds (id, key) ORDER BY key DESC, id DESC {page}
+)
 
 -- name: list_by_popularity
--- The most booked first.
-SELECT {document}, coalesce(r.bookings, 0) AS key, s.id, {counted}
-  FROM services AS s LEFT JOIN {recently_booked} AS r ON r.service_id = s.id
- WHERE {chosen} AND {found} AND (coalesce(r.bookings, 0), s.id) < (%(after_key)s::bigint, %(after_id)s::uuid)
- ORDER BY coalesce(r.bookings, 0) DESC, s.id DESC {page}
+-- The most booked first; documents are written when the page is known.
+WITH {recent}, candidates AS NOT MATERIALIZED (SELECT s.id FROM services AS s WHERE {chosen}), {ranked_by_popularity}
+SELECT {document}, ranked.key, s.id, {counted}
+  FROM ranked JOIN services AS s ON s.id = ranked.id ORDER BY ranked.key DESC, s.id DESC
 
--- name: list_by_relevance
--- The best match first. What matches is found once, for the page and its total.
-WITH matched AS MATERIALIZED (
-    SELECT m.id, m.rank FROM {matching} AS m JOIN services AS s ON s.id = m.id WHERE {chosen}
-), ranked AS (
+-- name: search_by_name
+-- What a text finds, in the order of names.
+WITH {matched}
+SELECT {document}, s.name AS key, s.id, {counted_matches}
+  FROM matched JOIN services AS s ON s.id = matched.id WHERE {by_name}
+
+-- name: search_by_price
+-- What a text finds, the cheapest first.
+WITH {matched}
+SELECT {document}, s.price_from AS key, s.id, {counted_matches}
+  FROM matched JOIN services AS s ON s.id = matched.id WHERE {by_price}
+
+-- name: search_by_price_descending
+-- What a text finds, the dearest first.
+WITH {matched}
+SELECT {document}, s.price_from AS key, s.id, {counted_matches}
+  FROM matched JOIN services AS s ON s.id = matched.id WHERE {by_price_descending}
+
+-- name: search_by_rating
+-- What a text finds, the best first.
+WITH {matched}
+SELECT {document}, s.rating_average AS key, s.id, {counted_matches}
+  FROM matched JOIN services AS s ON s.id = matched.id WHERE {by_rating}
+
+-- name: search_by_popularity
+-- What a text finds, the most booked first.
+WITH {recent}, {matched}, candidates AS (SELECT id FROM matched), {ranked_by_popularity}
+SELECT {document}, ranked.key, s.id, {counted_matches}
+  FROM ranked JOIN services AS s ON s.id = ranked.id ORDER BY ranked.key DESC, s.id DESC
+
+-- name: search_by_relevance
+-- What a text finds, the best match first; documents are written when the page is known.
+WITH {matched}, ranked AS (
     SELECT id, rank FROM matched WHERE (rank, id) < (%(after_key)s::real, %(after_id)s::uuid)
      ORDER BY rank DESC, id DESC {page}
 )
-SELECT {document}, r.rank AS key, s.id, (SELECT count(*) FROM (SELECT FROM matched LIMIT %(total_bound)s) AS counted)
-  FROM ranked AS r JOIN services AS s ON s.id = r.id ORDER BY r.rank DESC, s.id DESC
+SELECT {document}, ranked.rank AS key, s.id, {counted_matches}
+  FROM ranked JOIN services AS s ON s.id = ranked.id ORDER BY ranked.rank DESC, s.id DESC
 
--- name: total
+-- name: list_total
 -- The total alone, for a page behind the last.
 SELECT {counted}
+
+-- name: search_total
+-- The same of what a text finds.
+WITH {matched} SELECT {counted_matches}
 
 -- name: featured
 -- What the business puts in the window.
 SELECT {document} FROM services AS s WHERE s.featured AND s.archived_at IS NULL ORDER BY s.name, s.id LIMIT %(limit)s::bigint
 
 -- name: popular
--- What was booked most often lately.
-SELECT {document} FROM {recently_booked} AS r JOIN services AS s ON s.id = r.service_id AND s.archived_at IS NULL
- ORDER BY r.bookings DESC, s.id LIMIT %(limit)s::bigint
+-- What was booked most often lately; documents are written when it is known which.
+WITH {recent}, ranked AS (
+    SELECT s.id, r.bookings FROM recent AS r JOIN services AS s ON s.id = r.service_id AND s.archived_at IS NULL
+     ORDER BY r.bookings DESC, s.id DESC LIMIT %(limit)s::bigint
+)
+SELECT {document} FROM ranked AS r JOIN services AS s ON s.id = r.id ORDER BY r.bookings DESC, s.id DESC
 
 -- fragment: category_document
 -- The JSON of a category `c`. Instants are UTC with Z.
