@@ -134,32 +134,54 @@ def pg_server(run: Run) -> Iterator[PgServer]:
 StartService = Callable[..., Service]
 
 
+@pytest.fixture(scope="session")
+def shared_services(run: Run, pg_server: PgServer) -> Iterator[StartService]:
+    """Services that last as long as this xdist worker: one for each `ServiceOptions(shared=True, ...)`."""
+    started: dict[str, Service] = {}
+    with contextlib.ExitStack() as stack:
+
+        def start(options: ServiceOptions) -> Service:
+            key = repr(options)
+            if key not in started:
+                started[key] = _start(stack, run, pg_server, options)
+            return started[key]
+
+        yield start
+
+
 @pytest.fixture(scope="module")
 def start_service(run: Run, pg_server: PgServer) -> Iterator[StartService]:
     """Start services: `start_service(ServiceOptions(env={...}))`; all are stopped with the module."""
     with contextlib.ExitStack() as stack:
 
         def start(options: ServiceOptions | None = None) -> Service:
-            options = options or ServiceOptions()
-            folder = make_folder()
-            if options.durable:
-                server = pg_server(18, fresh=True, fsync=True)
-                server_url, template = server.url(), databases.migrated_template(server.url())
-            else:
-                shared = run.shared()
-                server_url, template = shared.server_url, shared.template
-            url = stack.enter_context(databases.clone(server_url, template))
-            service = Service(folder, url, ValkeyServer(folder), options)
-            stack.callback(service.stop)
-            return service
+            return _start(stack, run, pg_server, options or ServiceOptions())
 
         yield start
 
 
+def _start(stack: contextlib.ExitStack, run: Run, pg_server: PgServer, options: ServiceOptions) -> Service:
+    folder = make_folder()
+    if options.durable:
+        server = pg_server(18, fresh=True, fsync=True)
+        server_url, template = server.url(), databases.migrated_template(server.url())
+    else:
+        shared = run.shared()
+        server_url, template = shared.server_url, shared.template
+    url = stack.enter_context(databases.clone(server_url, template))
+    service = Service(folder, url, ValkeyServer(folder), options)
+    stack.callback(service.stop)
+    return service
+
+
 @pytest.fixture(scope="module")
-def service(request: pytest.FixtureRequest, start_service: StartService) -> Service:
-    """The whole service for this module: web, sockets, worker, relay, with a database and a Valkey of its own."""
-    return start_service(getattr(request.module, "SERVICE", None))
+def service(request: pytest.FixtureRequest, start_service: StartService, shared_services: StartService) -> Service:
+    """The whole service for this module: web, sockets, worker, relay, with a database and a Valkey of its own.
+
+    Modules whose options are the same and say `shared` get one together.
+    """
+    options = getattr(request.module, "SERVICE", ServiceOptions())
+    return shared_services(options) if options.shared else start_service(options)
 
 
 @pytest.hookimpl(wrapper=True)

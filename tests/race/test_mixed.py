@@ -13,7 +13,7 @@ from tests.race.crowd import ROUNDS, Crowd, Reply, Request, at, create, statuses
 from tests.support.service import ServiceOptions
 
 pytestmark = pytest.mark.race
-SERVICE = ServiceOptions(processes=("web",), env={"RATE_LIMIT": "off"})
+SERVICE = ServiceOptions(processes=("web",), env={"RATE_LIMIT": "off"}, shared=True)
 
 
 def move(reply: Reply, actor: Any, start: float, end: float) -> Request:

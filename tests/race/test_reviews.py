@@ -15,7 +15,7 @@ from tests.race.crowd import ROUNDS, Crowd, Request, create, statuses
 from tests.support.service import ServiceOptions
 
 pytestmark = [pytest.mark.race, pytest.mark.usefixtures("undisturbed")]
-SERVICE = ServiceOptions(processes=("web",), env={"RATE_LIMIT": "off"})
+SERVICE = ServiceOptions(processes=("web",), env={"RATE_LIMIT": "off"}, shared=True)
 #: each customer asks twice at once
 CUSTOMERS = SIZE // 2
 

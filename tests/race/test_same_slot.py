@@ -13,10 +13,11 @@ import pytest
 from tests.factories import World
 from tests.race.conftest import SIZE, deadlocks
 from tests.race.crowd import ROUNDS, Crowd, create, slowest, statuses
+from tests.support.patience import soon
 from tests.support.service import ServiceOptions
 
 pytestmark = pytest.mark.race
-SERVICE = ServiceOptions(processes=("web",), env={"RATE_LIMIT": "off", "REMINDER_LEAD": "10m"})
+SERVICE = ServiceOptions(processes=("web",), env={"RATE_LIMIT": "off"}, shared=True)
 #: seconds
 PATIENCE = 1.0
 
@@ -114,10 +115,10 @@ def test_a_pair_of_resources_named_in_either_order(crowd: Crowd, world: World, u
 
 
 def _check_patience(waits: list[float]) -> None:
-    """Everybody has an answer within a second. The median round is judged, because a machine busy with something else
-    may hold up one; a wait for locks would hold up every one."""
-    assert statistics.median(waits) < PATIENCE
-    assert max(waits) < 5 * PATIENCE
+    """Everybody has an answer within a second, on a quiet machine. The median round is judged, because a machine busy
+    with something else may hold up one; a wait for locks would hold up every one."""
+    assert statistics.median(waits) < soon(PATIENCE)
+    assert max(waits) < 5 * soon(PATIENCE)
 
 
 def test_the_deadlock_counter_can_see(world: World) -> None:

@@ -14,7 +14,7 @@ from tests.race.crowd import create as plain
 from tests.support.service import ServiceOptions
 
 pytestmark = pytest.mark.race
-SERVICE = ServiceOptions(processes=("web",), env={"RATE_LIMIT": "off"})
+SERVICE = ServiceOptions(processes=("web",), env={"RATE_LIMIT": "off"}, shared=True)
 
 
 def offer(crowd: Crowd, world: World, **terms: Any) -> str:

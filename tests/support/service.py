@@ -35,12 +35,14 @@ PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR")
 class ServiceOptions:
     """What a test module may ask of its service, in a module variable named SERVICE.
 
-    `durable` gives it a PostgreSQL of its own with fsync on, for tests that kill the database server.
+    `durable` gives it a PostgreSQL of its own with fsync on, for tests that kill the database server. `shared` modules
+    with the same options get one service together: they make their own people, count only those, and break nothing.
     """
 
     env: dict[str, str] = field(default_factory=dict)
     processes: tuple[str, ...] = ("web", "sockets", "worker", "relay")
     durable: bool = False
+    shared: bool = False
 
 
 class Service:
