@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from tests.factories import World
+from tests.integration.event.facts import wait_for
 from tests.race.conftest import SIZE, deadlocks
 from tests.race.crowd import ROUNDS, Crowd, create, slowest, statuses
 from tests.support.patience import soon
@@ -140,4 +141,4 @@ def test_the_deadlock_counter_can_see(world: World) -> None:
 
     with ThreadPoolExecutor(2) as pool:
         assert sorted(pool.map(cross, (0, 1))) == [False, True]
-    assert deadlocks(world) == before + 1
+    wait_for(lambda: deadlocks(world), lambda counted: counted == before + 1)  # the victim's session reports at its end

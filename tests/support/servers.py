@@ -15,11 +15,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from devtools import embedded
+from tests.support.patience import patient
 from tests.support.reaper import Reaper
 
 # Below the ports that the system hands to outgoing connections, so that nothing takes one between choosing and binding.
 PORTS = range(20000, 30000)
-START_SECONDS = 60
+#: on a quiet machine
+START_SECONDS = 30
 
 _reaper: Reaper | None = None
 
@@ -61,11 +63,11 @@ def make_folder() -> Path:
 
 
 def wait_until(answers: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> None:
-    """Poll until `answers()`; raises AssertionError naming `what` after `seconds`."""
-    deadline = time.monotonic() + seconds
+    """Poll until `answers()`, on a quiet machine within `seconds`; raises AssertionError naming `what` much later."""
+    deadline = time.monotonic() + patient(seconds)
     while not answers():
         if time.monotonic() > deadline:
-            raise AssertionError(f"{what} did not answer within {seconds:.0f} s")
+            raise AssertionError(f"{what} did not answer within {patient(seconds):.0f} s")
         time.sleep(0.05)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from tests.support.databases import ROOT
-from tests.support.servers import Process, ValkeyServer, free_port, wait_until
+from tests.support.servers import START_SECONDS, Process, ValkeyServer, free_port, wait_until
 
 PYTHON = sys.executable
 COMMANDS = {
@@ -80,7 +80,7 @@ class Service:
             "PYTHONUNBUFFERED": "1",
         }
 
-    def wait_ready(self, seconds: float = 60) -> None:
+    def wait_ready(self, seconds: float = START_SECONDS) -> None:
         """Wait until every HTTP process answers /ready with 200."""
         ports = {"web": self.web_port, "sockets": self.sockets_port}
         for name in ports.keys() & self.processes.keys():
