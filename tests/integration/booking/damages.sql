@@ -328,3 +328,7 @@ UPDATE notifications SET status = 'failed', last_error = 'x' WHERE channel = 'in
 -- A notification announced twice.
 INSERT INTO outbox (type, topics, data, occurred_at)
   SELECT type, topics, data, occurred_at FROM outbox WHERE type = 'notification.created'
+
+-- name: account_erased_in_name_only
+-- An account that is said to be erased, and is not.
+UPDATE users SET erased_at = now(), disabled_at = now() WHERE id = (SELECT user_id FROM bookings WHERE id = {one})

@@ -93,6 +93,7 @@ SEEN_BY = {
     "report_that_nobody_makes": {"report.nobody_makes_it"},
     "period_reported_twice": {"report.period_made_twice"},
     "report_told_twice": {"report.told_twice"},
+    "account_erased_in_name_only": {"account.erased_is_not_empty"},
     "audit_entry_lost": {"audit.staff_change_without_entry"},
     "audit_entry_made_up": {"audit.entry_of_nothing"},
     "audit_entry_with_a_secret": {"audit.secret_kept"},
