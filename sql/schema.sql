@@ -1,4 +1,4 @@
--- The schema after migration 0029, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0030, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -493,6 +493,7 @@ CREATE TABLE notifications (
     CONSTRAINT notifications_sent_at_known CHECK (status <> 'sent'::text OR sent_at IS NOT NULL),
     CONSTRAINT notifications_status_known CHECK (status = ANY (ARRAY['queued'::text, 'sending'::text, 'sent'::text, 'failed'::text, 'dead'::text]))
 );
+CREATE INDEX notifications_by_booking ON notifications USING btree (booking_id, created_at, id) WHERE booking_id IS NOT NULL;
 CREATE INDEX notifications_by_creation ON notifications USING btree (created_at, id);
 CREATE INDEX notifications_by_reminder ON notifications USING btree (reminder_id) WHERE reminder_id IS NOT NULL;
 CREATE INDEX notifications_in_app ON notifications USING btree (recipient_id, created_at, id) WHERE channel = 'in_app'::text;
