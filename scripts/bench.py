@@ -24,7 +24,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 from uuid import UUID
 
-from benching import dataset, pgbench, servers
+from benching import catalogue, database_time, dataset, pgbench, servers
 from bookings.auth import Actor, Tokens
 from bookings.config import Settings
 from devtools.embedded import SetupError
@@ -37,6 +37,8 @@ def main() -> int:
     """Run the rounds and print the table; exit code 1 when something could not run or answered wrongly."""
     options = _options()
     try:
+        if options.database_time:
+            return _database_time(options)
         if not shutil.which("wrk"):
             raise SetupError("wrk is not installed: run apt-get install wrk.")
         with servers.running(
@@ -59,7 +61,10 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bookings", type=int, default=100_000, help="bookings loaded before (default 100000)")
+    parser.add_argument("--bookings", type=int, help="bookings loaded before (default 100000, 1000000)")
+    parser.add_argument("--database-time", action="store_true", help="time the statements of lists and the dashboard")
+    parser.add_argument("--times", type=int, default=1000, help="how often each request is timed (default 1000)")
+    parser.add_argument("--plans", action="store_true", help="show what PostgreSQL does for each statement")
     parser.add_argument("--seconds", type=int, default=8, help="length of each measurement (default 8)")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured (default 3)")
     parser.add_argument("--connections", type=int, default=32, help="keep-alive connections (default 32)")
@@ -69,7 +74,30 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--no-pgbench", action="store_true", help="leave out pgbench")
     parser.add_argument("--port", type=int, default=8700, help="first of five ports (default 8700)")
     parser.add_argument("--json", metavar="FILE", help="write all measurements there")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.bookings = options.bookings or (1_000_000 if options.database_time else 100_000)
+    return options
+
+
+def _database_time(options: argparse.Namespace) -> int:
+    """Load bookings and a catalogue, time what people look at; 1 when something takes longer than it may."""
+    folder = ROOT / ".data" / "bench"
+    with servers.running(folder, options.port, workers=options.workers, threads=options.threads) as bench:
+        print(f"loading {options.bookings:,} bookings and {catalogue.SERVICES:,} services …", file=sys.stderr)
+        dataset.load(bench.database_url, options.bookings)
+        catalogue.load(bench.database_url)
+        database_time.recount(bench)
+        results = database_time.measure(bench, options.times)
+    print(database_time.table(results))
+    if options.plans:
+        for one in results:
+            print(f"\n## {one['path']}\n\n" + "\n\n".join(one["plans"]))
+    if options.json:
+        Path(options.json).write_text(json.dumps(results, indent=2))
+    slow = [one["path"] for one in results if one["p99"] > database_time.BOUND]
+    if slow:
+        print(f"bench: more than {database_time.BOUND:.0f} ms at p99: {', '.join(slow)}.", file=sys.stderr)
+    return 1 if slow else 0
 
 
 def _rounds(bench: servers.Bench, options: argparse.Namespace) -> dict[str, list[dict[str, Any]]]:
