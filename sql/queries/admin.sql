@@ -1,15 +1,19 @@
 -- What admins see of all domains at once. Only bookings/admin/ uses these.
 
--- name: recount_booking
--- Count the quarters of an hour anew in which a booking starts, and in which its version before did.
-SELECT overview_recount_bookings(start_at, start_at) FROM booking_history
- WHERE booking_id = %(booking_id)s::uuid AND version IN (%(version)s::integer, %(version)s::integer - 1)
+-- name: recount_bookings
+-- Count the quarters of an hour anew in which bookings start, and in which their versions before did.
+SELECT overview_recount_bookings(quarter, quarter) FROM (
+    SELECT DISTINCT quarter_of(h.start_at) AS quarter
+      FROM unnest(%(ids)s::uuid[], %(versions)s::integer[]) AS told (id, version)
+      JOIN booking_history AS h ON h.booking_id = told.id AND h.version IN (told.version, told.version - 1)
+     ORDER BY quarter) AS touched
 
--- name: recount_payment
--- Count the quarters of an hour anew in which money of a payment moved.
-SELECT overview_recount_money(finished_at, finished_at) FROM (
-    SELECT DISTINCT quarter_of(finished_at) AS finished_at FROM payment_operations
-     WHERE payment_id = %(payment_id)s::uuid AND state = 'done' AND kind IN ('capture', 'refund')) AS moved
+-- name: recount_payments
+-- Count the quarters of an hour anew in which money of payments moved.
+SELECT overview_recount_money(quarter, quarter) FROM (
+    SELECT DISTINCT quarter_of(finished_at) AS quarter FROM payment_operations
+     WHERE payment_id = ANY (%(ids)s::uuid[]) AND state = 'done' AND kind IN ('capture', 'refund')
+     ORDER BY quarter) AS touched
 
 -- name: lock
 -- Two that recount the same quarter would meet in its rows; the consumer is alone, a script may not be.

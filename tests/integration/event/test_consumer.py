@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -45,7 +45,7 @@ class Stage:
 
     def follower(self, handle: Any = None, **changes: Any) -> Follower:
         """A process's follower of the consumer `c`."""
-        consumer = Consumer("c", {"a.b"}, handle or note, from_beginning=True)
+        consumer = Consumer("c", {"a.b"}, None if "handle_all" in changes else handle or note, from_beginning=True)
         return Follower(self.database, replace(consumer, **changes))
 
     def handled(self) -> list[int]:
@@ -176,6 +176,29 @@ def test_a_failure_undoes_its_batch_and_is_found_one_by_one(stage: Stage) -> Non
     drain(follower)
     assert stage.handled() == list(range(1, 11))
     assert (stage.cursor().failures, stage.cursor().failing) == (0, None)
+
+
+def test_several_at_once_are_found_one_by_one_too(stage: Stage) -> None:
+    stage.happen(10)
+    poison, sizes = {7}, []
+
+    def handle_all(tx: Tx, events: Sequence[Event]) -> None:
+        sizes.append(len(events))
+        for event in events:
+            note(tx, event)
+            if event.position in poison:
+                raise RuntimeError("cannot digest it")
+
+    follower = stage.follower(handle=None, handle_all=handle_all)
+    drain(follower)
+    assert sizes[0] == 10
+    assert set(sizes[1:]) == {1}
+    assert stage.handled() == [1, 2, 3, 4, 5, 6]
+    assert (stage.cursor().failing, stage.cursor().failures) == (7, 1)
+    poison.clear()
+    stage.no_more_pause()
+    drain(follower)
+    assert stage.handled() == list(range(1, 11))
 
 
 def test_pauses_grow(stage: Stage) -> None:
