@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     logs.add_argument("names", nargs="*", metavar="name", help="of these processes only")
     logs.add_argument("--follow", "-f", action="store_true", help="and what is added, until Ctrl-C")
     test = commands.add_parser("test", help="lint, types and all tests, on databases of their own")
-    test.add_argument("--quick", action="store_true", help="no crash, load and fuzz tests, no coverage threshold")
+    test.add_argument("--quick", action="store_true", help="races and what needs no process of the service")
     return top
 
 

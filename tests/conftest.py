@@ -47,10 +47,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, so that no worker is left alone with one of them at the end.
+    """Mark what starts the service's processes; begin with the files that take longest, so that none is left over.
 
     Files with a test that kills, loads or fuzzes something come first: mostly they wait, and others fill their pauses.
     """
+    for item in items:
+        if "start_service" in getattr(item, "fixturenames", ()):
+            item.add_marker("processes")
     long = {item.path for item in items if any(map(item.get_closest_marker, ("crash", "load", "fuzz")))}
     last = len(FOLDERS)
     place = {path: last if path not in long else 0 for path in {item.path for item in items}}
