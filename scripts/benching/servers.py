@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -30,6 +31,16 @@ class Bench:
     floor: str
     env: dict[str, str]
     programs: Path
+    worker: subprocess.Popen[bytes]
+
+    @contextmanager
+    def following(self) -> Iterator[None]:
+        """Let the worker do what follows from events meanwhile; it stands still otherwise."""
+        self.worker.send_signal(signal.SIGCONT)
+        try:
+            yield
+        finally:
+            self.worker.send_signal(signal.SIGSTOP)
 
 
 @contextmanager
@@ -43,9 +54,10 @@ def running(folder: Path, port: int, *, workers: int, threads: int) -> Iterator[
     env = _environment(folder, port, password, workers, threads)
     processes: list[subprocess.Popen[bytes]] = []
 
-    def start(name: str, command: list[str], **options: Any) -> None:
+    def start(name: str, command: list[str], **options: Any) -> subprocess.Popen[bytes]:
         with (folder / f"{name}.log").open("wb") as log:
             processes.append(subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, **{"env": env, **options}))
+        return processes[-1]
 
     python = [sys.executable, "-m"]
     gunicorn = [*python, "gunicorn", "-c", "deploy/gunicorn/web.py"]
@@ -55,16 +67,24 @@ def running(folder: Path, port: int, *, workers: int, threads: int) -> Iterator[
         _wait(lambda: cluster.ready(port + 2) and embedded.valkey_ready(port + 3), "The servers")
         subprocess.run([sys.executable, "scripts/migrate.py", "up"], cwd=ROOT, env=env, check=True, capture_output=True)
         start("relay", [*python, "bookings", "relay"])
-        start("worker", [*python, "bookings", "worker"])
+        worker = start("worker", [*python, "bookings", "worker"])
         start("web", [*gunicorn, "wsgi:app"])
         floor_env = env | {"WEB_BIND": f"127.0.0.1:{port + 4}", "PYTHONPATH": str(ROOT / "scripts")}
         start("floor", [*gunicorn, "benching.floors:app"], env=floor_env | {"ENABLE_METRICS": "false"})
         bench = Bench(
-            env["DATABASE_URL"], f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port + 4}", env, cluster.programs
+            env["DATABASE_URL"],
+            f"http://127.0.0.1:{port}",
+            f"http://127.0.0.1:{port + 4}",
+            env,
+            cluster.programs,
+            worker,
         )
         _wait(lambda: _answers(bench.web + "/health") and _answers(bench.floor + "/constant"), "gunicorn")
+        worker.send_signal(signal.SIGSTOP)
         yield bench
     finally:
+        for process in processes:
+            process.send_signal(signal.SIGCONT)
         for process in reversed(processes):
             process.terminate()
         for process in processes:
