@@ -4,7 +4,8 @@
 Starts PostgreSQL (fsync on), Valkey, web, relay and worker of its own under .data/bench, loads bookings, and drives
 them with wrk (`apt-get install wrk`): create, get by id, and the upcoming list, with authentication, validation,
 events, reminders and metrics on. Beside each, in the same rounds: the same SQL through a bare Flask route, and through
-pgbench. The worker stands still but for one row: what follows from bookings is work of its own. Machines drift: rounds are interleaved and medians compared.
+pgbench. The worker stands still but for one row: what follows from bookings is work of its own. Machines drift: rounds
+are interleaved and medians compared.
 """
 
 from __future__ import annotations
