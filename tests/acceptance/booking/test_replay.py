@@ -21,7 +21,7 @@ from tests.support.databases import ROOT
 from tests.support.service import Service, ServiceOptions
 
 SERVICE = ServiceOptions(processes=("web", "worker", "relay"), env={"SIGN_IN_RATE_LIMIT": "off", "RATE_LIMIT": "off"})
-ROWS = 100
+ROWS = 60
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ SERVICE = ServiceOptions(processes=("web",), env={"SIGN_IN_RATE_LIMIT": "off", "
 HERE = Path(__file__).parent
 SEED = os.environ.get("FUZZ_SEED") or str(random.SystemRandom().randrange(2**32))
 EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "10")
-SECONDS = 22
+SECONDS = 15
 
 pytestmark = pytest.mark.fuzz
 
