@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
 
-from bookings import clock, queries
+from bookings import clock, cursor, queries
 from bookings.answer import Answer
 from bookings.auth import Actor
 from bookings.booking.rules import STATUSES
@@ -48,7 +45,6 @@ def listing(database: Database, *, actor: Actor, query: Mapping[str, Any]) -> An
     order = "descending" if descending else "ascending"
     rows = database.hot_rows(_LISTS[scope, order], params)
     total = _total(database, scope, params, rows)
-    cursor = _cursor(rows[-1][1], rows[-1][2]) if len(rows) == query["limit"] else None
     page = None if "cursor" in query else query["page"]
     tail = orjson.dumps(
         {
@@ -56,7 +52,7 @@ def listing(database: Database, *, actor: Actor, query: Mapping[str, Any]) -> An
             "limit": query["limit"],
             "total": min(total, TOTAL_BOUND),
             "totalIsExact": total <= TOTAL_BOUND,
-            "nextCursor": cursor,
+            "nextCursor": _cursor(rows[-1]) if len(rows) == query["limit"] else None,
         }
     )
     return Answer(
@@ -106,7 +102,8 @@ def _position(query: Mapping[str, Any], descending: bool) -> dict[str, Any]:
     after = (_LAST, _HIGHEST_ID) if descending else (_FIRST, _LOWEST_ID)
     offset = (query["page"] - 1) * query["limit"]
     if "cursor" in query:
-        after, offset = _read_cursor(query["cursor"]), 0
+        (start_at, id), offset = cursor.read(query["cursor"]), 0
+        after = start_at.isoformat(), id
     return {
         "after_start": after[0],
         "after_id": after[1],
@@ -116,16 +113,8 @@ def _position(query: Mapping[str, Any], descending: bool) -> dict[str, Any]:
     }
 
 
-def _cursor(start_at: bytes | None, id: bytes | None) -> str:
-    return base64.urlsafe_b64encode(b"%b|%b" % (start_at or b"", id or b"")).decode().rstrip("=")
-
-
-def _read_cursor(text: str) -> tuple[str, UUID]:
-    try:
-        start_at, id = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().split("|")
-        return datetime.fromisoformat(start_at).isoformat(), UUID(id)
-    except (ValueError, binascii.Error):
-        raise Invalid([("cursor", "Is not a nextCursor of this list.")]) from None
+def _cursor(row: Row) -> str:
+    return cursor.written((row[1] or b"").decode(), (row[2] or b"").decode())
 
 
 def _only(documents: bytes, fields: str | None) -> bytes:

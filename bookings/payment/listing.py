@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -11,10 +9,10 @@ from uuid import UUID
 
 import orjson
 
-from bookings import queries
+from bookings import cursor, queries
 from bookings.auth import Actor
 from bookings.db import Database
-from bookings.errors import Forbidden, Invalid
+from bookings.errors import Forbidden
 
 _sql = queries.load("payment")
 TOTAL_BOUND = 1000
@@ -40,15 +38,16 @@ def listing(database: Database, *, actor: Actor, query: Mapping[str, Any]) -> by
             "limit": query["limit"],
             "total": min(total, TOTAL_BOUND),
             "totalIsExact": total <= TOTAL_BOUND,
-            "nextCursor": _cursor(rows[-1]) if full else None,
+            "nextCursor": cursor.written(rows[-1]["created_at"].isoformat(), rows[-1]["id"]) if full else None,
         }
     )
 
 
 def _params(query: Mapping[str, Any]) -> dict[str, Any]:
-    before, offset = ("infinity", _HIGHEST_ID), (query["page"] - 1) * query["limit"]
+    before: tuple[datetime | str, UUID] = ("infinity", _HIGHEST_ID)
+    offset = (query["page"] - 1) * query["limit"]
     if "cursor" in query:
-        before, offset = _read_cursor(query["cursor"]), 0
+        before, offset = cursor.read(query["cursor"]), 0
     return {
         "statuses": list(query["status"]) if "status" in query else None,
         "booking_id": query.get("bookingId"),
@@ -61,15 +60,3 @@ def _params(query: Mapping[str, Any]) -> dict[str, Any]:
         "offset": offset,
         "total_bound": TOTAL_BOUND + 1,
     }
-
-
-def _cursor(row: Mapping[str, Any]) -> str:
-    return base64.urlsafe_b64encode(f"{row['created_at'].isoformat()}|{row['id']}".encode()).decode().rstrip("=")
-
-
-def _read_cursor(text: str) -> tuple[str, UUID]:
-    try:
-        created_at, id = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().split("|")
-        return datetime.fromisoformat(created_at).isoformat(), UUID(id)
-    except (ValueError, binascii.Error):
-        raise Invalid([("cursor", "Is not a nextCursor of this list.")]) from None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -11,11 +9,11 @@ from uuid import UUID
 
 import orjson
 
-from bookings import queries
+from bookings import cursor, queries
 from bookings.answer import Answer
 from bookings.auth import Actor
 from bookings.db import Database
-from bookings.errors import Invalid, NotFound
+from bookings.errors import NotFound
 
 _sql = queries.load("review")
 #: totals are exact up to here
@@ -58,7 +56,7 @@ def _page(database: Database, whose: str, narrowed: Mapping[str, Any], query: Ma
             "limit": query["limit"],
             "total": min(total, TOTAL_BOUND),
             "totalIsExact": total <= TOTAL_BOUND,
-            "nextCursor": _cursor(rows[-1]["created_at"], rows[-1]["id"]) if more else None,
+            "nextCursor": cursor.written(rows[-1]["created_at"].isoformat(), rows[-1]["id"]) if more else None,
         }
     )
     return b'{"items":[%b],%b' % (",".join(row["document"] for row in rows).encode(), tail[1:])
@@ -67,17 +65,5 @@ def _page(database: Database, whose: str, narrowed: Mapping[str, Any], query: Ma
 def _position(query: Mapping[str, Any]) -> dict[str, Any]:
     before, before_id, offset = _LATEST, _HIGHEST_ID, (query["page"] - 1) * query["limit"]
     if "cursor" in query:
-        (before, before_id), offset = _read_cursor(query["cursor"]), 0
+        (before, before_id), offset = cursor.read(query["cursor"]), 0
     return {"before": before, "before_id": before_id, "limit": query["limit"], "offset": offset}
-
-
-def _cursor(created_at: datetime, id: UUID) -> str:
-    return base64.urlsafe_b64encode(f"{created_at.isoformat()}|{id}".encode()).decode().rstrip("=")
-
-
-def _read_cursor(text: str) -> tuple[datetime, UUID]:
-    try:
-        created_at, id = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().split("|")
-        return datetime.fromisoformat(created_at).astimezone(UTC), UUID(id)
-    except (ValueError, binascii.Error, OverflowError):
-        raise Invalid([("cursor", "Is not a nextCursor of this list.")]) from None

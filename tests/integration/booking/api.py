@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,12 @@ from tests.factories import World
 
 #: a Monday far enough ahead that no test comes near it, near enough for MAX_BOOKING_AHEAD
 DAY = (datetime.now(UTC) + timedelta(days=60)).replace(hour=0, minute=0, second=0, microsecond=0)
+
+#: cursors with an instant that is none in UTC, because its offset carries it out of the years 1 to 9999
+OUT_OF_TIME = tuple(
+    base64.urlsafe_b64encode(f"{instant}|{UUID(int=1)}".encode()).decode().rstrip("=")
+    for instant in ("0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59")
+)
 
 
 def at(hour: float, day: int = 0) -> str:

@@ -12,7 +12,7 @@ import pytest
 
 from bookings.booking import listing
 from tests.factories import World
-from tests.integration.booking.api import DAY, Api, Person, at, problem, wrong_fields
+from tests.integration.booking.api import DAY, OUT_OF_TIME, Api, Person, at, problem, wrong_fields
 
 
 class Town:
@@ -169,7 +169,7 @@ def test_a_cursor_does_not_skip_what_follows_when_something_before_it_vanishes(a
     assert [item["id"] for item in after["items"]] == [row["id"] for row in rows[2:4]]
 
 
-@pytest.mark.parametrize("cursor", ["x", "", "fHw", "MjAyNi0wMS0wMXwx", "ÄÖ", "=" * 200, "x" * 201])
+@pytest.mark.parametrize("cursor", ["x", "", "fHw", "MjAyNi0wMS0wMXwx", "ÄÖ", "=" * 200, "x" * 201, *OUT_OF_TIME])
 def test_a_cursor_that_is_none(town: Town, cursor: str) -> None:
     assert wrong_fields(town.anna.get("/bookings", {"cursor": cursor})) == ["cursor"]
 

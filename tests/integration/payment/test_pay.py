@@ -10,7 +10,7 @@ import pytest
 from bookings.payment import jobs
 from bookings.payment.gateways import sandbox
 from bookings.payment.schemas import BegunPayment, Payment, PaymentPage
-from tests.integration.booking.api import problem, wrong_fields
+from tests.integration.booking.api import OUT_OF_TIME, problem, wrong_fields
 from tests.integration.payment.conftest import Till, somebody, till_for
 
 
@@ -245,7 +245,8 @@ def test_lists(till: Till) -> None:
     assert till.admin.get("/payments", {"to": "2020-01-01T00:00:00Z"}).get_json()["total"] == 0
     assert till.staff.get("/payments").get_json()["total"] == 0
     problem(customer.get("/payments", {"userId": str(till.provider.id)}), 403, "forbidden")
-    assert wrong_fields(customer.get("/payments", {"cursor": "x"})) == ["cursor"]
+    for wrong in ("x", *OUT_OF_TIME):
+        assert wrong_fields(customer.get("/payments", {"cursor": wrong})) == ["cursor"]
 
 
 def test_a_version_one_has_is_not_sent_again(till: Till) -> None:

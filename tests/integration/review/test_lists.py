@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from bookings.review import service
-from tests.integration.booking.api import Person, problem, wrong_fields
+from tests.integration.booking.api import OUT_OF_TIME, Person, problem, wrong_fields
 from tests.integration.review.conftest import Reviewable
 from tests.integration.review.test_reviews import fits
 
@@ -62,8 +62,9 @@ def test_pages_and_cursors_tell_the_same(reviewable: Reviewable) -> None:
     assert (second["page"], third["nextCursor"]) == (None, None)
     assert ids(page(reviewable, path, limit=2, page=2)) == reviews[2:4]
     assert page(reviewable, path, limit=2, page=9)["total"] == 5
-    answer = reviewable.api.app.test_client().get(path, query_string={"cursor": "x"})
-    assert wrong_fields(answer) == ["cursor"]
+    for wrong in ("x", *OUT_OF_TIME):
+        answer = reviewable.api.app.test_client().get(path, query_string={"cursor": wrong})
+        assert wrong_fields(answer) == ["cursor"]
 
 
 def test_nothing_is_said_yet(reviewable: Reviewable, document: Json) -> None:
