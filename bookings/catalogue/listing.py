@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -99,19 +100,28 @@ def _cursor(sort: str, row: Row) -> str:
 def _read_cursor(text: str, sort: str) -> tuple[str, UUID]:
     try:
         known_sort, key, id = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        if known_sort != sort or "\0" in key or (sort != "name" and not _is_number(key, whole=sort in _WHOLE)):
+        if known_sort != sort or not isinstance(key, str) or "\0" in key:
+            raise ValueError
+        if sort != "name" and not _is_number(key, whole=sort in _WHOLE):
             raise ValueError
         return key, UUID(id)
-    except (ValueError, TypeError, AttributeError, InvalidOperation, binascii.Error):
+    except (ValueError, TypeError, AttributeError, binascii.Error):
         raise Invalid([("cursor", "Is not a nextCursor of this list with this sort.")]) from None
 
 
 _WHOLE = ("price", "-price", "popular")
+#: as PostgreSQL writes numbers; Python would also take 1_0, other scripts' digits, and any exponent
+_NUMBER = re.compile(r"-?[0-9]{1,19}(\.[0-9]{1,40})?(e[-+]?[0-9]{1,2})?")
+#: what lies nearer to nothing may be out of the range of `real`; no rank does
+_SMALLEST = Decimal("1e-30")
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
 
 
 def _is_number(key: str, *, whole: bool) -> bool:
-    number = Decimal(key)
-    return number.is_finite() and abs(number) < 2**62 and (not whole or key.lstrip("-").isdigit())
+    if not (_WHOLE_NUMBER if whole else _NUMBER).fullmatch(key):
+        return False
+    number = abs(Decimal(key))
+    return number < 2**62 and (not number or number > _SMALLEST)
 
 
 def few(database: Database, *, which: str, limit: int) -> Answer:

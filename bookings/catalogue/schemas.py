@@ -217,7 +217,7 @@ class ServiceListQuery(Input):
         shortest=1,
         metadata={"description": "Words of the name or description; typing errors are forgiven."},
     )
-    category = fields.String(validate=validate.Length(1, 80), metadata={"description": "Slug or id."})
+    category = Text(longest=80, shortest=1, metadata={"description": "Slug or id."})
     minPrice = _price_bound()
     maxPrice = _price_bound()
     resourceId = fields.UUID(metadata={"description": "Delivered by this provider or other resource."})

@@ -30,8 +30,10 @@ Document = dict[str, Any]
 
 def get(database: Database, *, named: str) -> tuple[str, int]:
     """The document and version of a service, by id or slug. Raises NotFound."""
-    id = uuid_or_none(named)
-    row = database.row(_sql.find, {"id": id}) if id else database.row(_sql.find_by_slug, {"slug": named})
+    if id := uuid_or_none(named):
+        row = database.row(_sql.find, {"id": id})
+    else:
+        row = database.row(_sql.find_by_slug, {"slug": _slug(named)})
     if row is None:
         raise NotFound
     return row[0], row[1]
@@ -107,11 +109,18 @@ def archive(tx: Tx, *, caller: Caller, named: str, versions: Sequence[int] | Non
 def _id_of(tx: Tx, named: str) -> UUID:
     if id := uuid_or_none(named):
         return id
-    row = tx.one(_sql.find_by_slug, {"slug": named})
+    row = tx.one(_sql.find_by_slug, {"slug": _slug(named)})
     if row is None:
         raise NotFound
     found: UUID = row["id"]
     return found
+
+
+def _slug(named: str) -> str:
+    """What may be a slug. Raises NotFound for what cannot be one: PostgreSQL would refuse some of it, such as NUL."""
+    if rules.slug_error(named):
+        raise NotFound
+    return named
 
 
 def _lock(tx: Tx, id: UUID, versions: Sequence[int] | None) -> Document:

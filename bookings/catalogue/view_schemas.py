@@ -15,8 +15,8 @@ class ProviderListQuery(Input):
 
     q = Text(longest=200, shortest=1, metadata={"description": "Part of the name, in any case."})
     location = Text(longest=200, shortest=1, metadata={"description": "Part of the location, in any case."})
-    amenities = fields.String(
-        validate=validate.Length(1, 500), metadata={"description": "All of these, separated by commas, in any case."}
+    amenities = Text(
+        longest=500, shortest=1, metadata={"description": "All of these, separated by commas, in any case."}
     )
     serviceId = fields.UUID(metadata={"description": "Who delivers this service."})
     minRating = fields.Float(validate=validate.Range(0, 5))

@@ -199,10 +199,11 @@ def test_only_admins_change_the_catalogue(shop: Shop, api: Api, world: World, ro
 
 
 def test_what_is_not_there(shop: Shop) -> None:
-    for named in (str(uuid4()), "no-such-service", "00"):
+    for named in (str(uuid4()), "no-such-service", "00", "%00", "a%00", "%F0%9F%98%80", "x" * 2000):
         problem(shop.get(f"/services/{named}"), 404, "not-found")
         problem(shop.get(f"/services/{named}/pricing"), 404, "not-found")
         problem(shop.admin.call("PATCH", f"/services/{named}", {"featured": True}), 404, "not-found")
+        problem(shop.admin.call("DELETE", f"/services/{named}"), 404, "not-found")
 
 
 def test_changes_are_audited(shop: Shop, world: World) -> None:

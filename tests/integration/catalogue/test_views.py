@@ -131,6 +131,13 @@ def test_finding_a_place(shop: Shop, world: World) -> None:
     world.query("UPDATE resources SET rating_count = 0, rating_sum = 0")  # no review gave them
 
 
+@pytest.mark.parametrize("path", ["/workspaces", "/providers"])
+@pytest.mark.parametrize("field", ["amenities", "q", "location"])
+@pytest.mark.parametrize("text", ["\0", "a\0", "a,\0b"])
+def test_what_no_text_holds(shop: Shop, path: str, field: str, text: str) -> None:
+    assert wrong_fields(shop.get(path, **{field: text})) == [field]
+
+
 def test_finding_somebody(shop: Shop, world: World) -> None:
     one, other = world.provider().id, world.provider().id
     service = shop.offered(resourceIds=[one])
