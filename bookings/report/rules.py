@@ -15,6 +15,8 @@ STATUSES = ("waiting", "running", "finished", "failed")
 RHYTHMS = ("daily", "weekly", "monthly")
 #: the longest period of a report
 LONGEST = timedelta(days=1100)
+#: the years in which a report may begin and end; near the years 1 and 9999 calendars and time zones cannot be reckoned
+FIRST_YEAR, LAST_YEAR = 2000, 2200
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,13 @@ def instant(value: date | datetime, zone: ZoneInfo) -> datetime:
     if isinstance(value, datetime):
         return value
     return datetime(value.year, value.month, value.day, tzinfo=zone).astimezone(UTC)
+
+
+def moment_error(value: date) -> str | None:
+    """What is wrong with a day or instant as a report's beginning or end, if anything."""
+    if FIRST_YEAR <= value.year <= LAST_YEAR:
+        return None
+    return f"Must be in the years {FIRST_YEAR} to {LAST_YEAR}."
 
 
 def buckets(lower: datetime, upper: datetime, group_by: str, zone: ZoneInfo) -> Iterator[Bucket]:

@@ -24,6 +24,12 @@ class Moment(fields.Field[Any]):
     """An instant, or a day (`2027-03-01`), which begins at midnight in the business's time zone."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        moment = self._read(value)
+        if wrong := rules.moment_error(moment):
+            raise ValidationError(wrong)
+        return moment
+
+    def _read(self, value: Any) -> Any:
         if isinstance(value, str) and len(value) == len("2027-03-01"):
             try:
                 return date.fromisoformat(value)
@@ -46,7 +52,8 @@ class TimeOfDay(fields.Field[time]):
 
 def _moment(what: str, example: str, **kwargs: Any) -> Moment:
     shapes = [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]
-    text = f"{what}: a day of the business's time zone, or an instant."
+    years = f"in the years {rules.FIRST_YEAR} to {rules.LAST_YEAR}"
+    text = f"{what}: a day of the business's time zone, or an instant, {years}."
     return Moment(required=True, metadata={"anyOf": shapes, "description": text, "example": example}, **kwargs)
 
 
