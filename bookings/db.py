@@ -16,7 +16,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
 from bookings.config import Settings
-from bookings.errors import DatabaseUnavailable, DomainError
+from bookings.errors import DatabaseUnavailable, DomainError, NotStorable
 from bookings.prepared import HotConnection, Prepared, Row
 
 log = logging.getLogger(__name__)
@@ -234,7 +234,8 @@ def _connection_lost(error: psycopg.OperationalError) -> bool:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn the driver's errors into the domain's: a named constraint into its error, no connection into 503."""
+    """Turn the driver's errors into the domain's: a named constraint into its error, a value that PostgreSQL does not
+    take (SQLSTATE class 22) into NotStorable, no connection into 503."""
     try:
         yield
     except psycopg.IntegrityError as error:
@@ -242,5 +243,9 @@ def translated() -> Iterator[None]:
         if named is None:
             raise  # on purpose: someone must decide what this constraint means to a client
         raise named() from error
+    except psycopg.DataError as error:
+        # The fields should have refused it, so the log says so; without the message, which may quote what was sent.
+        log.warning("database refused a value", extra={"sqlstate": error.sqlstate})
+        raise NotStorable from error
     except (PoolTimeout, TooManyRequests) as error:
         raise DatabaseUnavailable from error

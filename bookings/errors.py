@@ -88,6 +88,15 @@ class Invalid(DomainError):
         super().__init__(detail, errors=[{"field": field, "message": message} for field, message in errors])
 
 
+class NotStorable(DomainError):
+    """A value cannot be stored.
+
+    Something in the request is out of the range that the database can hold, or contains what it cannot, such as NUL.
+    """
+
+    code = "not-storable"
+
+
 class BadRequest(DomainError):
     """The request cannot be read."""
 
