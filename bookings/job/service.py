@@ -109,6 +109,8 @@ class Job:
         self.max_attempts: int = row["max_attempts"]
         #: rises with every start of the job
         self.run: int = row["run"]
+        #: why the run before failed, also when an admin has begun the job anew since; None when none has
+        self.last_error: str | None = row["last_error"]
         #: this run took too long or was taken over
         self.lost = False
         self.completed = False

@@ -17,7 +17,7 @@ from bookings.event.consumer import Consumer, Event
 from bookings.job import service as jobs
 from bookings.job.errors import Later
 from bookings.job.service import Handler, Job, Registry
-from bookings.payment import expiry, ledger, settlement
+from bookings.payment import expiry, ledger, operating, settlement
 from bookings.payment.cashier import Cashier
 from bookings.payment.gateways.careful import GatewayResting
 
@@ -35,22 +35,22 @@ _KEPT = timedelta(days=30)
 def register(registry: Registry, database: Database, settings: Settings) -> None:
     """Say who does the jobs of this domain."""
     cashier = Cashier(database, settings)
-    work: dict[str, Callable[[dict[str, Any]], object]] = {
-        ledger.OPERATE: lambda payload: cashier.carry_out(UUID(payload["paymentId"])),
-        ledger.LOOK: lambda payload: cashier.refresh(UUID(payload["paymentId"])),
-        ledger.NOTICE: lambda payload: read_notice(cashier, payload["gateway"], payload["eventId"]),
-        ledger.EXPIRE: lambda payload: expiry.give_up(cashier, UUID(payload["bookingId"])),
+    work: dict[str, Callable[[dict[str, Any], Job], object]] = {
+        ledger.OPERATE: lambda payload, job: operating.operate(cashier, payload, job),
+        ledger.LOOK: lambda payload, job: cashier.refresh(UUID(payload["paymentId"])),
+        ledger.NOTICE: lambda payload, job: read_notice(cashier, payload["gateway"], payload["eventId"]),
+        ledger.EXPIRE: lambda payload, job: expiry.give_up(cashier, UUID(payload["bookingId"])),
     }
     for kind, handler in work.items():
         registry.register(kind, _patiently(handler), timeout=timedelta(minutes=2))
 
 
-def _patiently(work: Callable[[dict[str, Any]], object]) -> Handler:
+def _patiently(work: Callable[[dict[str, Any], Job], object]) -> Handler:
     """A gateway that rests is no failed attempt: nobody was asked."""
 
     def handle(payload: dict[str, Any], job: Job) -> None:
         try:
-            work(payload)
+            work(payload, job)
         except GatewayResting as resting:
             raise Later(timedelta(seconds=resting.retry_after)) from None
 

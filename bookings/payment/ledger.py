@@ -89,7 +89,7 @@ def plan(held: Held, step: Step, caller: Caller, reason: str | None = None, *, a
 
 def hurry(tx: Tx, payment_id: UUID, operation_id: UUID, delay: timedelta = timedelta(0)) -> None:
     """Have a job tell the gateway, unless one does already."""
-    payload, run_at = {"paymentId": str(payment_id)}, clock.now() + delay
+    payload, run_at = {"paymentId": str(payment_id), "operationId": str(operation_id)}, clock.now() + delay
     jobs.enqueue(tx, kind=OPERATE, payload=payload, key=str(operation_id), run_at=run_at, max_attempts=20)
 
 
@@ -140,6 +140,8 @@ def refused(tx: Tx, settings: Settings, errand: Mapping[str, Any], code: str) ->
     if errand["kind"] == "pay":
         held.payment["status"] = "failed"
     _save(held)
+    if errand["kind"] == "refund":
+        tell(held, "payment.refund-failed")
 
 
 def seen(tx: Tx, settings: Settings, payment_id: UUID, standing: Standing) -> None:

@@ -33,7 +33,7 @@ RETURNING jobs.id, jobs.run_at
 state = 'running', attempts = jobs.attempts + 1, run = jobs.run + 1, worker_id = %(worker)s, progress = 0,
     leased_until = now() + %(lease)s::interval, queued_until = NULL, started_at = now()
   FROM due WHERE jobs.id = due.id
-RETURNING jobs.id, jobs.kind, jobs.payload, jobs.attempts, jobs.max_attempts, jobs.run
+RETURNING jobs.id, jobs.kind, jobs.payload, jobs.attempts, jobs.max_attempts, jobs.run, jobs.last_error
 
 -- name: claim
 -- Start the job that a task names, if it is due and nobody was faster.

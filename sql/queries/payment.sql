@@ -134,6 +134,13 @@ SELECT FROM payment_operations WHERE payment_id = %(payment_id)s AND kind = %(ki
 -- What became of one errand.
 SELECT state, error FROM payment_operations WHERE id = %(id)s
 
+-- name: refused_refund
+-- A refund that the gateway refused, and whether another one of its payment came after it.
+SELECT o.amount, o.reason, coalesce(o.error, '') AS error, EXISTS (
+           SELECT FROM payment_operations AS later WHERE later.payment_id = o.payment_id AND later.kind = 'refund'
+              AND (later.created_at, later.id) > (o.created_at, o.id)) AS replaced
+  FROM payment_operations AS o WHERE o.id = %(id)s AND o.kind = 'refund' AND o.state = 'failed'
+
 -- name: look_at
 -- What asking the gateway about a payment needs.
 SELECT gateway, gateway_ref, status FROM payments WHERE id = %(id)s

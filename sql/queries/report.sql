@@ -364,6 +364,11 @@ bookings AS b
 SELECT b.id::text, b.start_at, b.status, b.payment_status, coalesce(b.currency, paid.currency), coalesce(b.price_amount, 0),
        captured, refunded, refunding, net, CASE
            WHEN refunding > 0 THEN 'refund_pending'
+           WHEN called_off AND net > 0 AND EXISTS (
+               SELECT FROM payments AS p, LATERAL (
+                   SELECT o.state FROM payment_operations AS o WHERE o.payment_id = p.id AND o.kind = 'refund'
+                    ORDER BY o.created_at DESC, o.id DESC LIMIT 1) AS latest
+                WHERE p.booking_id = b.id AND p.captured > p.refunded AND latest.state = 'failed') THEN 'refund_failed'
            WHEN called_off AND net > 0 THEN 'kept'
            WHEN called_off AND captured > 0 THEN 'refunded'
            WHEN called_off THEN 'nothing_due'

@@ -142,13 +142,14 @@ def test_revenue_of_one_provider(till: Office) -> None:
     assert sum(row["captured"] for row in rows) == sum(row["amount"] for row in mine if row["kind"] == "capture")
 
 
-def verdict(status: str, price: int, captured: int, refunded: int, refunding: int) -> str:
+def verdict(status: str, price: int, captured: int, refunded: int, refunding: int, *, refused: bool) -> str:
     """What a person would say of a booking's money."""
     net = captured - refunded
     if refunding:
         return "refund_pending"
     if status in ("cancelled", "declined"):
-        return "kept" if net else "refunded" if captured else "nothing_due"
+        kept = "refund_failed" if refused else "kept"
+        return kept if net else "refunded" if captured else "nothing_due"
     if net == price:
         return "paid"
     if net:
@@ -159,6 +160,8 @@ def verdict(status: str, price: int, captured: int, refunded: int, refunding: in
 def test_payments_against_bookings(till: Office) -> None:
     told = {row["bookingId"]: row for row in till.rows("payments", PERIOD)}
     recount = {}
+    refunds = till.world.query("SELECT * FROM payment_operations WHERE kind = 'refund' ORDER BY created_at, id")
+    latest = {row["payment_id"]: row["state"] for row in refunds}
     paid = {row["booking_id"]: row for row in till.world.query("SELECT * FROM payments")}
     for booking in till.world.query("SELECT * FROM bookings"):
         payment = paid.get(booking["id"])
@@ -175,11 +178,14 @@ def test_payments_against_bookings(till: Office) -> None:
             "price": price,
             **dict(zip(("captured", "refunded", "refunding"), sums, strict=True)),
             "net": sums[0] - sums[1],
-            "verdict": verdict(booking["status"], price, *sums),
+            "verdict": verdict(
+                booking["status"], price, *sums, refused=payment is not None and latest.get(payment["id"]) == "failed"
+            ),
         }
     assert told == recount
     assert {row["verdict"] for row in told.values()} == {
-        *("refund_pending", "kept", "refunded", "nothing_due", "overpaid", "paid", "partly_paid", "unpaid")
+        *("refund_pending", "refund_failed", "kept", "refunded", "nothing_due"),
+        *("overpaid", "paid", "partly_paid", "unpaid"),
     }
 
 
