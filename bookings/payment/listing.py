@@ -1,4 +1,4 @@
-"""Lists of payments: somebody's own, or everybody's."""
+"""Lists of payments: somebody's own, those of what a provider provides, or everybody's."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ def listing(database: Database, *, actor: Actor, query: Mapping[str, Any]) -> by
     user_id = query.get("userId")
     if not actor.is_admin and user_id not in (None, actor.id):
         raise Forbidden("You may list your own payments.")
-    user_id = user_id if actor.is_admin else actor.id
-    scope = "all" if user_id is None else "user"
-    params = _params(query) | {"user_id": user_id}
+    scope = "user"
+    if user_id is None and actor.role != "customer":
+        scope = "all" if actor.is_admin else "owner"
+    params = _params(query) | {"user_id": user_id or actor.id}
     with database.transaction() as tx:
         rows = tx.all(getattr(_sql, f"list_of_{scope}"), params)
         total = (tx.one(getattr(_sql, f"total_of_{scope}"), params) or {})["total"]

@@ -110,7 +110,10 @@ def begin(booking_id: UUID, body: dict[str, Any]) -> Answer:
 @blueprint.get("")
 @endpoint(query=ListQuery, answers={200: PaymentPage}, problems=(Forbidden,))
 def list_(query: Mapping[str, Any]) -> Answer:
-    """List payments, newest first: one's own, everybody's for an admin."""
+    """List payments, newest first.
+
+    A customer's own; for a provider also those of bookings that claim something of theirs; everybody's for an admin.
+    """
     return Answer(listing.listing(database(), actor=g.actor, query=query))
 
 

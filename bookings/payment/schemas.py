@@ -47,12 +47,12 @@ class Confirmation(Input):
 
 
 class ListQuery(Input):
-    """Which payments, newest first. Defaults: all the caller's own, or everybody's for an admin."""
+    """Which payments, newest first. Defaults: all that the caller has to do with."""
 
     status = Words(STATUSES, metadata={"description": "Comma-separated."})
     bookingId = fields.UUID()
     gateway = fields.String(validate=validate.OneOf(GATEWAYS))
-    userId = fields.UUID(metadata={"description": "For admins."})
+    userId = fields.UUID(metadata={"description": "Who pays: for admins anybody, for others themselves."})
     from_ = Instant(data_key="from", metadata={"description": "Begun at or after."})
     to = Instant(metadata={"description": "Begun before."})
     page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=DEEPEST))

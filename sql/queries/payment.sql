@@ -167,6 +167,19 @@ SELECT {document}::text AS document, p.created_at, p.id FROM payments AS p
 SELECT count(*) AS total FROM (SELECT FROM payments AS p WHERE p.user_id = %(user_id)s AND {chosen}
  LIMIT %(total_bound)s) AS counted
 
+-- fragment: theirs
+-- Payments of bookings that claim something of an owner's, and what the owner pays.
+(p.user_id = %(user_id)s OR p.booking_id IN (
+    SELECT a.booking_id FROM resources AS r JOIN allocations AS a ON a.resource_id = r.id WHERE r.owner_id = %(user_id)s))
+
+-- name: list_of_owner
+-- What a provider has to do with.
+SELECT {document}::text AS document, p.created_at, p.id FROM payments AS p WHERE {theirs} AND {chosen} AND {page}
+
+-- name: total_of_owner
+-- How many they are, counted no further than the bound.
+SELECT count(*) AS total FROM (SELECT FROM payments AS p WHERE {theirs} AND {chosen} LIMIT %(total_bound)s) AS counted
+
 -- name: list_of_all
 -- Everybody's; for admins.
 SELECT {document}::text AS document, p.created_at, p.id FROM payments AS p WHERE {chosen} AND {page}

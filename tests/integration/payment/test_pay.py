@@ -243,10 +243,29 @@ def test_lists(till: Till) -> None:
     assert till.admin.get("/payments", {"userId": str(customer.id), "status": "paid"}).get_json()["total"] == 5
     assert till.admin.get("/payments", {"limit": 100}).get_json()["total"] > 5
     assert till.admin.get("/payments", {"to": "2020-01-01T00:00:00Z"}).get_json()["total"] == 0
-    assert till.staff.get("/payments").get_json()["total"] == 0
     problem(customer.get("/payments", {"userId": str(till.provider.id)}), 403, "forbidden")
     for wrong in ("x", *OUT_OF_TIME):
         assert wrong_fields(customer.get("/payments", {"cursor": wrong})) == ["cursor"]
+
+
+def test_a_provider_lists_what_is_paid_for_what_they_provide(till: Till) -> None:
+    """And what they pay themselves; whoever else provides something sees nothing of it."""
+    customer, other = till.customer(), somebody(till, "provider")
+    booking = till.book(customer)
+    payment = till.paid(customer, booking)
+    assert till.staff.get("/payments").get_json()["items"][0]["id"] == payment["id"]
+    chosen = {"bookingId": booking["id"]}
+    found = till.staff.get("/payments", chosen).get_json()
+    assert ([item["id"] for item in found["items"]], found["total"]) == ([payment["id"]], 1)
+    for query in ({}, chosen):
+        seen = other.get("/payments", query).get_json()
+        assert (seen["items"], seen["total"]) == ([], 0)
+    till.staff.act(booking, "cancel")
+    assert till.staff.get("/payments", chosen).get_json()["total"] == 1
+    assert till.staff.get("/payments", chosen | {"userId": str(till.provider.id)}).get_json()["total"] == 0
+    problem(till.staff.get("/payments", {"userId": str(customer.id)}), 403, "forbidden")
+    mine = till.paid(other, till.book(other))
+    assert [item["id"] for item in other.get("/payments").get_json()["items"]] == [mine["id"]]
 
 
 def test_a_version_one_has_is_not_sent_again(till: Till) -> None:
