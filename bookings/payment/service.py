@@ -95,6 +95,9 @@ def _insert(tx: Tx, settings: Settings, booking: Row, caller: Caller, gateway: s
     held = ledger.hold(tx, settings, payment_id)
     ledger.plan(held, Step("pay", booking["price_amount"]), caller)
     ledger.mirror(held)
+    if caller.actor.id != booking["user_id"]:
+        after = {"gateway": gateway, "amount": booking["price_amount"], "currency": booking["currency"]}
+        audit.record(tx, caller, "payment.begin", subject=("payment", payment_id), before=None, after=after)
     return payment_id
 
 

@@ -189,6 +189,13 @@ def test_by_hand(till: Till) -> None:
     problem(till.pay(customer, booking, gateway="manual"), 403, "forbidden")
     payment = till.paid(till.staff, booking, gateway="manual")
     assert (payment["status"], payment["userId"]) == ("unpaid", str(customer.id))
+    assert till.pay(till.staff, booking, gateway="manual").status_code == 200
+    trail = till.world.query("SELECT * FROM audit_entries WHERE subject_id = %s", payment["id"])
+    assert [(row["action"], row["actor_id"], row["after"]) for row in trail] == [
+        ("payment.begin", till.provider.id, {"gateway": "manual", "amount": 5000, "currency": "EUR"})
+    ]
+    own = till.book(customer)
+    assert not till.world.query("SELECT FROM audit_entries WHERE subject_id = %s", till.paid(customer, own)["id"])
     problem(till.order(customer, payment, "capture"), 403, "forbidden")
     taken = till.order(till.staff, payment, "capture")
     assert taken.get_json()["status"] == "paid"
