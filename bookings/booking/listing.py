@@ -33,11 +33,7 @@ _FIELDS = tuple(Booking().fields)
 
 
 def listing(database: Database, *, actor: Actor, query: Mapping[str, Any]) -> Answer:
-    """One page of what the actor may see: a customer their own, a provider their calendar, an admin everything.
-
-    documents = b",".join([row[0] or b"" for row in rows])
-    return Answer(b'{"items":[%b],%b' % (_only(documents, query.get("fields_")), tail[1:]))
-    """
+    """One page of what the actor may see: a customer their own, a provider their calendar, an admin everything."""
     scope, params = _scope(actor, query)
     descending = query.get("sort", "-startAt" if query.get("when") == "past" else "startAt") == "-startAt"
     params |= _period(query)

@@ -152,6 +152,10 @@ def test_a_service_is_rated_by_its_bookings(reviewable: Reviewable, document: Js
 def test_who_was_erased_is_nobody(reviewable: Reviewable) -> None:
     provider, customer = reviewable.provider(), reviewable.customer("Ada Lovelace")
     review = reviewable.review(customer, provider, 5, "Kind.")
-    reviewable.world.query("UPDATE users SET disabled_at = now(), erased_at = now() WHERE id = %s", customer.id)
+    reviewable.world.query(
+        """UPDATE users SET disabled_at = now(), erased_at = now(), name = 'Erased',
+                           email = 'erased-' || id || '@erased.invalid' WHERE id = %s""",
+        customer.id,
+    )
     (item,) = page(reviewable, f"/reviews/providers/{provider.id}")["items"]
     assert (item["id"], item["text"], item["author"]) == (review["id"], "Kind.", {"name": None})
