@@ -11,6 +11,7 @@ import signal
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 import redis
 
@@ -30,6 +31,11 @@ def pytest_configure(config: pytest.Config) -> None:
     # A shell's background job inherits an ignored SIGINT and hands it on; processes under test must hear Ctrl-C.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # How quickly examples are made says something about the machine, nothing about the code.
+    hypothesis.settings.register_profile(
+        "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
+    hypothesis.settings.load_profile("patient")
     config.stash[RUN] = Run(getattr(config, "workerinput", {}).get("servers"))
 
 

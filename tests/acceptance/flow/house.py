@@ -152,10 +152,21 @@ class Walk:
         assert self.booking["price"] == {"amount": self.price, "currency": "EUR"}
         assert (self.booking["status"], self.booking["paymentStatus"]) == ("pending", "unpaid")
 
-    def pay(self) -> None:
-        """The customer pays; what a slow gateway does not answer is asked again under the same key."""
+    def begin_payment(self) -> Json:
+        """The customer begins to pay, again under the same key while the gateway (or its breaker) says not now."""
         path, key = f"/bookings/{self.booking['id']}/payments", f"pay {self.customer.id}"
-        until(lambda: self.customer.ask("POST", path, {}, Idempotency_Key=key)[0] in (200, 201), "payment begun")
+
+        def begun() -> Json | None:
+            status, answer = self.customer.ask("POST", path, {}, Idempotency_Key=key)
+            assert status in (200, 201, 503), answer
+            return None if status == 503 else answer
+
+        payment: Json = until(begun, "payment begun")
+        return payment
+
+    def pay(self) -> None:
+        """The customer pays."""
+        self.begin_payment()
         until(lambda: self.now()["paymentStatus"] == "paid", "payment")
 
     def confirmed(self) -> None:

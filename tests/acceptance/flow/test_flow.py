@@ -87,8 +87,7 @@ def test_one_booking_goes_through_the_whole_house(walks: Walks) -> None:
 def test_a_declined_card_leaves_the_booking_open_to_another(house: House) -> None:
     walk = Walk(house, price=10002)
     walk.book()
-    begun = walk.customer.do("POST", f"/bookings/{walk.booking['id']}/payments", {}, status=201)
-    assert begun["status"] == "failed"
+    assert walk.begin_payment()["status"] == "failed"
     until(lambda: walk.now()["paymentStatus"] == "failed", "failed payment")
     assert walk.now()["status"] == "pending"
     by_hand = walk.provider.do("POST", f"/bookings/{walk.booking['id']}/payments", {"gateway": "manual"}, status=201)
@@ -102,7 +101,7 @@ def test_a_declined_card_leaves_the_booking_open_to_another(house: House) -> Non
 def test_who_does_not_pay_loses_the_time(house: House) -> None:
     walk = Walk(house, price=10002)
     walk.book()
-    walk.customer.do("POST", f"/bookings/{walk.booking['id']}/payments", {}, status=201)
+    walk.begin_payment()
     until(lambda: walk.now()["status"] == "cancelled", "end of the unpaid booking")
     assert walk.now()["paymentStatus"] == "expired"
     again = {"serviceId": walk.service_id, "startAt": (datetime.now(UTC) + AHEAD).isoformat()}

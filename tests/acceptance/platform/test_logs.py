@@ -30,6 +30,7 @@ def test_every_line_of_every_process_is_json(start_service: StartService) -> Non
     for name in service.processes:
         text = service.log_text(name)
         for line in text.splitlines():
+            assert line.startswith("{"), f"{name} wrote to its log past the logging:\n{text[-3000:]}"
             document = json.loads(line)
             assert document.keys() >= {"time", "level", "logger", "message"}, line
             assert datetime.fromisoformat(document["time"]).tzinfo == UTC
