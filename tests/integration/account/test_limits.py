@@ -7,7 +7,7 @@ import time
 import pytest
 
 from bookings.config import ConfigurationError
-from tests.integration.account.conftest import StartClient
+from tests.integration.conftest import StartClient
 from tests.support.patience import soon
 from tests.support.people import PASSWORD, Client, new_email
 

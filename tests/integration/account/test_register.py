@@ -6,7 +6,7 @@ import pytest
 
 from bookings.config import PASSWORD_MEMORY
 from tests.factories import World
-from tests.integration.account.conftest import StartClient
+from tests.integration.conftest import StartClient
 from tests.support.people import PASSWORD, Client, new_email, wrong_fields
 
 RESPONSE_ONLY = ("role", "id", "version", "createdAt", "updatedAt", "passwordHash", "disabledAt")

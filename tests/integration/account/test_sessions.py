@@ -15,7 +15,7 @@ import pytest
 from bookings.account import sessions
 from bookings.config import PASSWORD_MEMORY
 from tests.factories import World
-from tests.integration.account.conftest import StartClient
+from tests.integration.conftest import StartClient
 from tests.support.people import PASSWORD, Client
 
 
