@@ -10,7 +10,7 @@ from flask import Blueprint, current_app
 
 from bookings import http
 from bookings.answer import Answer
-from bookings.catalogue import categories, listing, service
+from bookings.catalogue import addresses, categories, listing, service
 from bookings.catalogue.category_schemas import Category, CategoryChange, CategoryList, NewCategory
 from bookings.catalogue.errors import CategoryInUse, SlugTaken
 from bookings.catalogue.schemas import (
@@ -32,6 +32,8 @@ public = Blueprint("services", __name__)
 #: for whoever is signed in; the commands let only admins through
 blueprint = Blueprint("catalogue", __name__)
 _CHANGE = (NotFound, Forbidden, PreconditionFailed)
+addresses.teach(public)
+addresses.teach(blueprint)
 
 
 @public.get("/services")
@@ -55,14 +57,14 @@ def popular(query: Mapping[str, Any]) -> Answer:
     return listing.few(database(), which="popular", limit=query["limit"])
 
 
-@public.get("/services/<service_id>")
+@public.get("/services/<named:service_id>")
 @endpoint(answers={200: Service}, problems=(NotFound,))
 def get(service_id: str) -> Answer:
     """One service by its id or slug, also when it is archived."""
     return http.versioned(*service.get(database(), named=service_id))
 
 
-@public.get("/services/<service_id>/pricing")
+@public.get("/services/<named:service_id>/pricing")
 @endpoint(query=PricingQuery, answers={200: Pricing}, problems=(NotFound, Invalid))
 def pricing(service_id: str, query: Mapping[str, Any]) -> Answer:
     """What it costs for a duration, a day and a party."""
@@ -77,7 +79,7 @@ def create(body: dict[str, Any]) -> Answer:
     return http.run(lambda tx: service.create(tx, caller=caller(), body=body))
 
 
-@blueprint.patch("/services/<service_id>")
+@blueprint.patch("/services/<named:service_id>")
 @endpoint(body=ServiceChange, answers={200: Service}, problems=(*_CHANGE, SlugTaken), conditional=True)
 def change(service_id: str, body: dict[str, Any]) -> Answer:
     """Change a service, or offer an archived one again. Bookings keep what was agreed. For admins."""
@@ -85,7 +87,7 @@ def change(service_id: str, body: dict[str, Any]) -> Answer:
     return http.run(lambda tx: service.change(tx, caller=caller(), named=service_id, body=body, versions=versions))
 
 
-@blueprint.delete("/services/<service_id>")
+@blueprint.delete("/services/<named:service_id>")
 @endpoint(answers={200: Service}, problems=_CHANGE, conditional=True)
 def archive(service_id: str) -> Answer:
     """Withdraw a service: it leaves the lists and takes no bookings, and stays readable. For admins."""

@@ -277,3 +277,11 @@ def test_categories(shop: Shop) -> None:
     problem(shop.admin.call("DELETE", path, If_Match='"1"'), 412, "precondition-failed")
     assert shop.admin.call("DELETE", path).status_code == 204
     problem(shop.get(path), 404, "not-found")
+
+
+@pytest.mark.parametrize("word", ["featured", "popular"])
+def test_a_list_is_no_service(shop: Shop, word: str) -> None:
+    """What stands beside the services cannot be changed, and says so."""
+    answer = shop.admin.call("OPTIONS", f"/services/{word}")
+    assert sorted(answer.headers["Allow"].split(", ")) == ["GET", "HEAD", "OPTIONS"]
+    assert shop.admin.call("PATCH", f"/services/{word}", {}).status_code == 405
