@@ -1,4 +1,5 @@
-"""The loader of named SQL: `sql/queries/<domain>.sql` becomes an object with one attribute a query.
+"""The loader of named SQL: `sql/queries/<domain>.sql` becomes an object with one attribute a query. What fills more
+than a file goes on in `<domain>.<subject>.sql`, and may use the fragments of the first.
 
 A file is a series of blocks. Each starts with `-- name: <name>` (a query) or `-- fragment: <name>` (text that later
 blocks include as `{name}`, those of other files as `{domain.name}`), followed by at least one comment line that says
@@ -41,13 +42,13 @@ def load(domain: str, directory: Path = DIRECTORY) -> Queries:
 
 
 def _read(domain: str, directory: Path) -> tuple[dict[str, str], dict[str, str]]:
-    path = directory / f"{domain}.sql"
     texts: dict[str, str] = {}
     fragments: dict[str, str] = {}
-    for kind, name, body in _blocks(path):
-        if name in texts or name in fragments:
-            raise QueryFileError(f"{path.name}: {name} is defined twice")
-        (fragments if kind == "fragment" else texts)[name] = _include(body, fragments, path, name)
+    for path in (directory / f"{domain}.sql", *sorted(directory.glob(f"{domain}.*.sql"))):
+        for kind, name, body in _blocks(path):
+            if name in texts or name in fragments:
+                raise QueryFileError(f"{path.name}: {name} is defined twice")
+            (fragments if kind == "fragment" else texts)[name] = _include(body, fragments, path, name)
     return texts, fragments
 
 

@@ -1,11 +1,9 @@
--- The schema after migration 0030, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0031, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
 CREATE EXTENSION IF NOT EXISTS btree_gist;
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
-
-CREATE TYPE claim_kind AS ENUM ('booking', 'hold', 'time_off', 'busy');
 
 CREATE OR REPLACE FUNCTION alike_services(phrase text)
  RETURNS TABLE(id uuid, likeness real)
@@ -33,6 +31,7 @@ BEGIN
     IF peak_claimed(NEW.resource_id, NEW.during) > available OR EXISTS (
         SELECT FROM allocations AS a
          WHERE a.resource_id = NEW.resource_id AND a.during && NEW.during AND NOT a.exclusive AND a.released_at IS NULL
+           AND NOT a.overbooked AND (a.expires_at IS NULL OR a.expires_at > clock_timestamp())
            AND a.places < available AND peak_claimed(NEW.resource_id, a.during * NEW.during) > a.places) THEN
         RAISE EXCEPTION 'resource % has no % of % units free during %', NEW.resource_id, NEW.units, available, NEW.during
             USING ERRCODE = 'exclusion_violation', CONSTRAINT = 'allocations_within_capacity';
@@ -125,14 +124,17 @@ CREATE OR REPLACE FUNCTION peak_claimed(resource uuid, window_range tstzrange)
  STABLE
 AS $function$
     SELECT coalesce(max(claimed), 0) FROM (
+        -- Ends before starts at the same instant: ranges are half-open.
         SELECT sum(delta) OVER (ORDER BY at, delta) AS claimed FROM (
             SELECT greatest(lower(during), lower(window_range)) AS at, units AS delta
               FROM allocations
              WHERE resource_id = resource AND during && window_range AND NOT exclusive AND released_at IS NULL
+               AND NOT overbooked AND (expires_at IS NULL OR expires_at > clock_timestamp())
             UNION ALL
             SELECT upper(during), -units
               FROM allocations
              WHERE resource_id = resource AND during && window_range AND NOT exclusive AND released_at IS NULL
+               AND NOT overbooked AND (expires_at IS NULL OR expires_at > clock_timestamp())
         ) AS edges
     ) AS sweep
 $function$;
@@ -252,17 +254,21 @@ CREATE TABLE allocations (
     exclusive boolean NOT NULL,
     during tstzrange NOT NULL,
     units integer DEFAULT 1 NOT NULL,
-    kind claim_kind DEFAULT 'booking'::claim_kind NOT NULL,
     booking_id uuid,
     start_at timestamp with time zone,
     released_at timestamp with time zone,
     places integer,
-    CONSTRAINT allocations_no_overlap EXCLUDE USING gist (resource_id WITH =, during WITH &&) WHERE (exclusive AND released_at IS NULL),
+    hold_id uuid,
+    expires_at timestamp with time zone,
+    overbooked boolean DEFAULT false NOT NULL,
+    CONSTRAINT allocations_no_overlap EXCLUDE USING gist (resource_id WITH =, during WITH &&) WHERE (exclusive AND released_at IS NULL AND NOT overbooked),
     CONSTRAINT allocations_once_per_booking UNIQUE (booking_id, resource_id)
 );
 CREATE INDEX allocations_by_resource ON allocations USING btree (resource_id, start_at, booking_id);
-CREATE INDEX allocations_shared ON allocations USING gist (resource_id, during) WHERE NOT exclusive AND released_at IS NULL;
-CREATE CONSTRAINT TRIGGER allocations_within_capacity AFTER INSERT OR UPDATE OF resource_id, exclusive, during, units, released_at ON allocations NOT DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW WHEN (NOT new.exclusive AND new.released_at IS NULL) EXECUTE FUNCTION allocations_check_capacity();
+CREATE INDEX allocations_held ON allocations USING btree (expires_at) WHERE expires_at IS NOT NULL AND released_at IS NULL;
+CREATE INDEX allocations_of_hold ON allocations USING btree (hold_id) WHERE hold_id IS NOT NULL;
+CREATE INDEX allocations_shared ON allocations USING gist (resource_id, during) WHERE NOT exclusive AND released_at IS NULL AND NOT overbooked;
+CREATE CONSTRAINT TRIGGER allocations_within_capacity AFTER INSERT OR UPDATE OF resource_id, exclusive, during, units, released_at, overbooked, expires_at ON allocations NOT DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW WHEN (NOT new.exclusive AND new.released_at IS NULL AND NOT new.overbooked) EXECUTE FUNCTION allocations_check_capacity();
 
 CREATE TABLE audit_entries (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -358,6 +364,21 @@ CREATE TABLE categories (
     CONSTRAINT categories_pkey PRIMARY KEY (id),
     CONSTRAINT categories_slug_unique UNIQUE (slug)
 );
+
+CREATE TABLE closures (
+    id uuid NOT NULL,
+    resource_id uuid,
+    during tstzrange NOT NULL,
+    kind text NOT NULL,
+    reason text,
+    calendar_id uuid,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT closures_pkey PRIMARY KEY (id),
+    CONSTRAINT closures_kind_known CHECK (kind = ANY (ARRAY['time_off'::text, 'blackout'::text, 'busy'::text])),
+    CONSTRAINT closures_take_time CHECK (NOT isempty(during) AND NOT lower_inf(during) AND NOT upper_inf(during))
+);
+CREATE INDEX closures_of_business ON closures USING gist (during) WHERE resource_id IS NULL;
+CREATE INDEX closures_of_resource ON closures USING gist (resource_id, during);
 
 CREATE TABLE event_consumers (
     name text NOT NULL,
@@ -721,6 +742,7 @@ CASE
     WHEN rating_count > 0 THEN rating_sum::numeric / rating_count::numeric
     ELSE 0::numeric
 END) STORED NOT NULL,
+    schedule_version integer DEFAULT 0 NOT NULL,
     CONSTRAINT resources_pkey PRIMARY KEY (id),
     CONSTRAINT resources_capacity_positive CHECK (capacity >= 1 AND capacity <= 100000),
     CONSTRAINT resources_exclusive_key UNIQUE (id, exclusive),
@@ -779,6 +801,28 @@ CREATE INDEX reviews_by_resource ON reviews USING gin (resource_ids);
 CREATE INDEX reviews_by_service ON reviews USING btree (service_id, created_at, id) WHERE shown;
 CREATE TRIGGER reviews_never_deleted BEFORE DELETE ON reviews FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER reviews_totals AFTER INSERT OR UPDATE ON reviews FOR EACH ROW EXECUTE FUNCTION reviews_keep_totals();
+
+CREATE TABLE schedule_days (
+    layer text NOT NULL,
+    subject_id uuid NOT NULL,
+    day date NOT NULL,
+    hours jsonb NOT NULL,
+    note text,
+    CONSTRAINT schedule_days_pkey PRIMARY KEY (layer, subject_id, day)
+);
+
+CREATE TABLE schedules (
+    layer text NOT NULL,
+    subject_id uuid NOT NULL,
+    weekly jsonb,
+    holidays text,
+    rules jsonb DEFAULT '{}'::jsonb NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT schedules_pkey PRIMARY KEY (layer, subject_id),
+    CONSTRAINT schedules_business_is_one CHECK ((layer = 'business'::text) = (subject_id = '00000000-0000-0000-0000-000000000000'::uuid)),
+    CONSTRAINT schedules_layer_known CHECK (layer = ANY (ARRAY['business'::text, 'service'::text, 'resource'::text]))
+);
 
 CREATE TABLE service_requirements (
     service_id uuid NOT NULL,
@@ -912,6 +956,7 @@ CREATE TABLE webhook_inbox (
 CREATE INDEX webhook_inbox_waiting ON webhook_inbox USING btree (received_at) WHERE processed_at IS NULL;
 
 ALTER TABLE allocations ADD CONSTRAINT allocations_resource_known FOREIGN KEY (resource_id, exclusive) REFERENCES resources(id, exclusive) ON UPDATE CASCADE;
+ALTER TABLE closures ADD CONSTRAINT closures_resource_known FOREIGN KEY (resource_id) REFERENCES resources(id);
 ALTER TABLE invitations ADD CONSTRAINT invitations_user_known FOREIGN KEY (user_id) REFERENCES users(id);
 ALTER TABLE notifications ADD CONSTRAINT notifications_booking_known FOREIGN KEY (booking_id) REFERENCES bookings(id);
 ALTER TABLE notifications ADD CONSTRAINT notifications_recipient_known FOREIGN KEY (recipient_id) REFERENCES users(id);
@@ -926,6 +971,7 @@ ALTER TABLE reports ADD CONSTRAINT reports_schedule_known FOREIGN KEY (schedule_
 ALTER TABLE resources ADD CONSTRAINT resources_owner_known FOREIGN KEY (owner_id) REFERENCES users(id);
 ALTER TABLE reviews ADD CONSTRAINT reviews_author_known FOREIGN KEY (author_id) REFERENCES users(id);
 ALTER TABLE reviews ADD CONSTRAINT reviews_booking_known FOREIGN KEY (booking_id) REFERENCES bookings(id);
+ALTER TABLE schedule_days ADD CONSTRAINT schedule_days_of_schedule FOREIGN KEY (layer, subject_id) REFERENCES schedules(layer, subject_id) ON DELETE CASCADE;
 ALTER TABLE service_requirements ADD CONSTRAINT service_requirements_service_known FOREIGN KEY (service_id) REFERENCES services(id);
 ALTER TABLE service_resources ADD CONSTRAINT service_resources_resource_known FOREIGN KEY (resource_id) REFERENCES resources(id);
 ALTER TABLE service_resources ADD CONSTRAINT service_resources_service_known FOREIGN KEY (service_id) REFERENCES services(id);

@@ -8,7 +8,8 @@ SELECT resource_id, booking_id, during
   FROM (SELECT a.*, max(upper(during)) OVER (PARTITION BY resource_id ORDER BY lower(during), upper(during)
                     ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS busy_until
           FROM allocations AS a JOIN resources AS r ON r.id = a.resource_id
-         WHERE r.capacity = 1 AND released_at IS NULL) AS calendar
+         WHERE r.capacity = 1 AND released_at IS NULL AND NOT overbooked
+           AND (expires_at IS NULL OR expires_at > now())) AS calendar
  WHERE lower(during) < busy_until
  ORDER BY resource_id, during
 
@@ -16,9 +17,10 @@ SELECT resource_id, booking_id, during
 -- At no instant are more units of a resource claimed than it has. Ends come before starts at the same instant.
 SELECT resource_id, at, claimed, capacity
   FROM (SELECT resource_id, at, sum(delta) OVER (PARTITION BY resource_id ORDER BY at, delta) AS claimed
-          FROM (SELECT resource_id, lower(during) AS at, units AS delta FROM allocations WHERE released_at IS NULL
-                UNION ALL
-                SELECT resource_id, upper(during), -units FROM allocations WHERE released_at IS NULL) AS edges) AS sweep
+          FROM (SELECT resource_id, at, delta
+                  FROM allocations, LATERAL (VALUES (lower(during), units), (upper(during), -units)) AS edge (at, delta)
+                 WHERE released_at IS NULL AND NOT overbooked AND (expires_at IS NULL OR expires_at > now())) AS edges
+       ) AS sweep
   JOIN resources AS r ON r.id = resource_id
  WHERE claimed > capacity
  ORDER BY resource_id, at
@@ -27,7 +29,9 @@ SELECT resource_id, at, claimed, capacity
 -- While a claim stands that allows only so many units, no more are claimed.
 SELECT a.booking_id, a.resource_id, a.during, a.places
   FROM allocations AS a
- WHERE a.places IS NOT NULL AND a.released_at IS NULL AND NOT a.exclusive AND peak_claimed(a.resource_id, a.during) > a.places
+ WHERE a.places IS NOT NULL AND a.released_at IS NULL AND NOT a.exclusive
+   AND NOT a.overbooked AND (a.expires_at IS NULL OR a.expires_at > now())
+   AND peak_claimed(a.resource_id, a.during) > a.places
 
 -- name: exclusive_flag_wrong
 -- A claim is judged by the exclusion constraint exactly when its resource has one unit.
@@ -36,11 +40,12 @@ SELECT a.booking_id, a.resource_id, a.exclusive, r.capacity
  WHERE a.exclusive <> (r.capacity = 1)
 
 -- name: claim_of_nothing
--- A claim is of something: of at least one unit for some time, and of a booking that exists when it says so; a claim of
--- a resource that one can have alone is of one unit.
-SELECT a.resource_id, a.booking_id, a.kind, a.during, a.units
+-- A claim is of something: of at least one unit for some time, of a hold, which may end by itself, or of a booking that
+-- exists, which may not; a claim of a resource that one can have alone is of one unit.
+SELECT a.resource_id, a.booking_id, a.hold_id, a.during, a.units
   FROM allocations AS a
- WHERE isempty(a.during) OR a.units < 1 OR (a.kind = 'booking') <> (a.booking_id IS NOT NULL)
+ WHERE isempty(a.during) OR a.units < 1 OR (a.hold_id IS NULL) = (a.booking_id IS NULL)
+    OR (a.expires_at IS NOT NULL AND a.hold_id IS NULL)
     OR (a.booking_id IS NOT NULL AND NOT EXISTS (SELECT FROM bookings WHERE id = a.booking_id))
     OR (a.exclusive AND a.units <> 1 AND a.released_at IS NULL)
 

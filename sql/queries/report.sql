@@ -325,7 +325,7 @@ SELECT part.key, r.id::text, r.name, r.kind, r.capacity, part.lower_at, part.upp
                FROM allocations AS a
                JOIN unnest(%(lowers)s::timestamptz[], %(uppers)s::timestamptz[]) AS part (lower_at, upper_at)
                  ON lower(a.during) < part.upper_at AND upper(a.during) > part.lower_at
-              WHERE a.released_at IS NULL AND a.kind = 'booking'
+              WHERE a.released_at IS NULL AND a.booking_id IS NOT NULL
                 AND a.during && tstzrange(%(from)s::timestamptz, %(to)s::timestamptz)
               GROUP BY part.lower_at, a.resource_id) AS claims
     ON claims.resource_id = r.id AND claims.lower_at = part.lower_at

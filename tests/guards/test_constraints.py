@@ -13,6 +13,12 @@ from tests.guards.app import SETTINGS
 #: constraints that no request can violate, and what stands before them
 UNREACHABLE = {
     "bookings_starts_open": "the create statement knows two statuses",
+    "closures_kind_known": "the statements know the kinds",
+    "closures_resource_known": "the resource is locked first",
+    "closures_take_time": "the schema wants an end after the start",
+    "schedule_days_of_schedule": "the layer's row is written first",
+    "schedules_business_is_one": "the business has one id in the code",
+    "schedules_layer_known": "the addresses name the layers",
     "bookings_version_rises": "every update adds one to the version it compared",
     "event_consumers_failure_complete": "each statement writes all of it or none",
     "event_consumers_fails_ahead": "only an event ahead of the cursor is read",

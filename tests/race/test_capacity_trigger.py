@@ -18,8 +18,8 @@ from tests.factories import World
 pytestmark = pytest.mark.race
 DAY = datetime(2030, 1, 1, tzinfo=UTC)
 CLAIM = """
-INSERT INTO allocations (resource_id, exclusive, during, units, kind)
-VALUES (%s, %s, tstzrange(%s, %s), %s, 'time_off')
+INSERT INTO allocations (resource_id, exclusive, during, units, hold_id)
+VALUES (%s, %s, tstzrange(%s, %s), %s, gen_random_uuid())
 """
 MOVE = """
 UPDATE allocations SET during = tstzrange(%s, %s)

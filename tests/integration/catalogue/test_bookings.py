@@ -252,8 +252,8 @@ def test_the_database_itself_keeps_the_places(shop: Shop, world: World, customer
     booked(customer, service, partySize=2)
     with pytest.raises(psycopg.errors.ExclusionViolation):
         world.query(
-            """INSERT INTO allocations (resource_id, exclusive, during, kind)
-               VALUES (%s, false, tstzrange(%s, %s), 'busy')""",
+            """INSERT INTO allocations (resource_id, exclusive, during, hold_id)
+               VALUES (%s, false, tstzrange(%s, %s), gen_random_uuid())""",
             hall,
             DAY + timedelta(hours=9.5),
             DAY + timedelta(hours=11),
