@@ -1,0 +1,399 @@
+"""A slow and obvious model of when something can be booked: every rule is asked of every minute, one after the other.
+
+It is written from docs/scheduling.md and shares no code with `bookings`, so that the two can disagree. Instants are
+whole minutes since 1970 (UTC); only `now` may have a fraction. Hours are minutes of a wall clock from midnight of their
+date and may pass 1440.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import holidays
+
+Span = tuple[int, int]
+Hours = list[Span]
+AROUND_THE_CLOCK: list[Hours] = [[(0, 1440)]] * 7
+
+
+def shown(zone: ZoneInfo, minute: int) -> datetime:
+    """What a clock on the wall shows."""
+    return _clock(zone, minute // 1440)[minute % 1440]
+
+
+@lru_cache(maxsize=512)
+def _clock(zone: ZoneInfo, day: int) -> list[datetime]:
+    """The same for all minutes of one UTC day, so that each is looked up once."""
+    minutes = range(day * 1440, (day + 1) * 1440)
+    return [datetime.fromtimestamp(minute * 60, zone).replace(tzinfo=None) for minute in minutes]
+
+
+@lru_cache(maxsize=1 << 16)
+def reached(zone: ZoneInfo, day: date, minutes: int) -> int:
+    """The first minute at which the clock on the wall has come to a time of a date, or gone past it."""
+    wished = datetime.combine(day, time()) + timedelta(minutes=minutes)
+    minute = int(wished.replace(tzinfo=UTC).timestamp()) // 60 - 17 * 60  # no clock is so far ahead
+    while shown(zone, minute) < wished:
+        minute += 1
+    return minute
+
+
+def is_first(zone: ZoneInfo, minute: int) -> bool:
+    """Whether the clock has never shown this time before: when clocks go back, it shows some twice."""
+    wall = shown(zone, minute)
+    return reached(zone, wall.date(), wall.hour * 60 + wall.minute) == minute
+
+
+def is_holiday(place: str, day: date) -> bool:
+    """Whether a date is a public holiday in a country, or country-subdivision."""
+    country, _, subdivision = place.partition("-")
+    return day in holidays.country_holidays(country, subdiv=subdivision or None, years=day.year)
+
+
+@dataclass
+class Layer:
+    """What the business, a service or a resource says; None and missing rules: nothing."""
+
+    weekly: list[Hours] | None = None
+    days: dict[date, Hours] = field(default_factory=dict)
+    holidays: str | None = None
+    rules: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Resource:
+    """What time is claimed of."""
+
+    name: str
+    zone: ZoneInfo
+    kind: str = "provider"
+    capacity: int = 1
+    active: bool = True
+    layer: Layer = field(default_factory=Layer)
+
+
+@dataclass
+class Need:
+    """So many resources of a kind, of these or (empty) of any."""
+
+    kind: str
+    count: int = 1
+    names: tuple[str, ...] = ()
+
+
+@dataclass
+class Service:
+    """What is sold."""
+
+    name: str
+    deliverers: list[str]
+    needs: list[Need] = field(default_factory=list)
+    before: int = 0
+    after: int = 0
+    places: int = 1
+    layer: Layer = field(default_factory=Layer)
+
+    def units(self, party: int) -> int:
+        """How much of each resource one booking takes."""
+        return party if self.places > 1 else 1
+
+
+@dataclass
+class Closure:
+    """Nothing new in this time: of one resource, or (None) of all."""
+
+    resource: str | None
+    begins: int
+    ends: int
+
+
+@dataclass
+class Booking:
+    """A booking that stands, or a hold that has not ended: what it takes of each of its resources, buffers included."""
+
+    id: str
+    resources: tuple[str, ...]
+    start: int
+    end: int
+    units: int = 1
+    customer: str = ""
+    service: str | None = None
+    before: int = 0
+    after: int = 0
+    places: int | None = None
+    overbooked: bool = False
+    is_hold: bool = False
+
+    def takes(self, minute: int) -> bool:
+        """Whether it takes a minute of its resources."""
+        return self.start - self.before <= minute < self.end + self.after
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What somebody would like to book, apart from when."""
+
+    service: str
+    minutes: int
+    party: int = 1
+    customer: str = ""
+    resource: str | None = None
+    #: the booking that would move there
+    moves: str | None = None
+
+
+@dataclass
+class Town:
+    """Everything that decides when something can be booked."""
+
+    zone: ZoneInfo
+    now: float
+    business: Layer = field(default_factory=Layer)
+    resources: dict[str, Resource] = field(default_factory=dict)
+    services: dict[str, Service] = field(default_factory=dict)
+    closures: list[Closure] = field(default_factory=list)
+    bookings: dict[str, Booking] = field(default_factory=dict)
+    furthest: int = 1830 * 1440
+
+    # What is open
+
+    def hours(self, resource: Resource, day: date) -> Hours:
+        """The hours of a resource that begin on a date of its own calendar."""
+        for layer in (resource.layer, self.business):
+            if day in layer.days:
+                return layer.days[day]
+        place = next((one.holidays for one in (resource.layer, self.business) if one.holidays is not None), "")
+        if place and is_holiday(place, day):
+            return []
+        for layer in (resource.layer, self.business):
+            if layer.weekly is not None:
+                return layer.weekly[day.weekday()]
+        return AROUND_THE_CLOCK[day.weekday()]
+
+    def hours_of_service(self, service: Service, day: date) -> Hours | None:
+        """The hours that a service keeps of its own; None: it keeps to those of its resources."""
+        if day in service.layer.days:
+            return service.layer.days[day]
+        return service.layer.weekly[day.weekday()] if service.layer.weekly is not None else None
+
+    def is_open(self, resource: Resource, service: Service | None, minute: int) -> bool:
+        """Whether a resource works at a minute, for a service or for whatever is asked of it."""
+        return self._within(resource.zone, minute, lambda day: self.hours(resource, day)) and (
+            service is None
+            or self._within(
+                resource.zone,
+                minute,
+                lambda day: narrowed if (narrowed := self.hours_of_service(service, day)) is not None else [(0, 1440)],
+            )
+        )
+
+    @staticmethod
+    def _within(zone: ZoneInfo, minute: int, hours: Any) -> bool:
+        today = shown(zone, minute).date()
+        for back in (-1, 0, 1, 2):  # hours may pass midnight, and a date may be left out altogether
+            day = today - timedelta(days=back)
+            for begins, ends in hours(day):
+                if reached(zone, day, begins) <= minute < reached(zone, day, ends):
+                    return True
+        return False
+
+    def is_closed(self, resource: Resource, minute: int) -> bool:
+        """Whether a closure covers a minute."""
+        return any(one.resource in (None, resource.name) and one.begins <= minute < one.ends for one in self.closures)
+
+    # What the rules say
+
+    def rule(self, name: str, default: Any, *layers: Layer | None) -> Any:
+        """What the first layer that speaks of it says, else the business."""
+        for layer in (*layers, self.business):
+            if layer is not None and name in layer.rules:
+                return layer.rules[name]
+        return default
+
+    def works_on(self, resource: Resource | None, service: Service | None, zone: ZoneInfo, day: date) -> bool:
+        """Whether hours that begin on a date hold any minute: then it is a business day."""
+        shift = self.hours(resource or Resource("", zone), day)
+        narrowed = self.hours_of_service(service, day) if service else None
+        return any(
+            narrowed is None or any(reached(zone, day, a) <= minute < reached(zone, day, b) for a, b in narrowed)
+            for begins, ends in shift
+            for minute in range(reached(zone, day, begins), reached(zone, day, ends))
+        )
+
+    def may_start(self, deliverer: Resource | None, service: Service, minute: int) -> bool:
+        """Whether grid, notice and window allow a start."""
+        layers = (deliverer.layer if deliverer else None, service.layer)
+        zone = deliverer.zone if deliverer else self.zone
+        interval = self.rule("slotIntervalMinutes", 15, *layers)
+        offset = self.rule("slotOffsetMinutes", 0, *layers)
+        wall = shown(zone, minute)
+        if (wall.hour * 60 + wall.minute - offset) % interval != 0 or not is_first(zone, minute):
+            return False
+        return self.in_time(minute, deliverer, service)
+
+    def in_time(self, minute: int, resource: Resource | None, service: Service | None) -> bool:
+        """Whether notice and window allow a start."""
+        layers = (resource.layer if resource else None, service.layer if service else None)
+        zone = resource.zone if resource else self.zone
+        if minute < self.now + self.rule("minimumNoticeMinutes", 0, *layers) or minute > self.now + self.furthest:
+            return False
+        window = self.rule("bookingWindow", None, *layers)
+        return window is None or self._in_window(window, zone, minute, resource, service)
+
+    def _in_window(
+        self, window: dict[str, Any], zone: ZoneInfo, minute: int, resource: Resource | None, service: Service | None
+    ) -> bool:
+        day, today = shown(zone, minute).date(), shown(zone, int(self.now // 1)).date()
+        if window["kind"] == "range":
+            return date.fromisoformat(window["from"]) <= day <= date.fromisoformat(window["to"])
+        if window["kind"] == "rolling":
+            return day <= today + timedelta(days=window["days"])
+        left, last = window["days"], today
+        while left:
+            last += timedelta(days=1)
+            left -= self.works_on(resource, service, zone, last)
+        return day <= last
+
+    # What is taken
+
+    def others(self, moves: str | None) -> Iterator[Booking]:
+        """All bookings and holds but the one that moves."""
+        return (one for one in self.bookings.values() if one.id != moves)
+
+    def fits(self, resource: Resource, wish: Booking) -> bool:
+        """Whether a resource has room for a claim in each of its minutes."""
+        near = [
+            one
+            for one in self.others(wish.id)
+            if resource.name in one.resources
+            and not one.overbooked
+            and one.start - one.before < wish.end + wish.after
+            and wish.start - wish.before < one.end + one.after
+        ]
+        for minute in range(wish.start - wish.before, wish.end + wish.after):
+            there = [wish, *(one for one in near if one.takes(minute))]
+            most = min([resource.capacity, *(one.places for one in there if one.places is not None)])
+            if sum(one.units for one in there) > most or self.is_closed(resource, minute):
+                return False
+        return True
+
+    def left(self, resource: Resource, wish: Booking) -> int:
+        """How many units more a resource has in the worst minute of a claim, the claim's own counted as left."""
+        units = 0
+        while self.fits(resource, Booking(**{**vars(wish), "units": units + 1})):
+            units += 1
+        return units
+
+    def is_capped(self, resource: Resource, service: Service | None, wish: Booking) -> bool:
+        """Whether a resource has as many bookings as it takes in the day, week or month of a start."""
+        caps = self.rule("resourceCaps", {}, resource.layer, service.layer if service else None)
+        theirs = [one.start for one in self.others(wish.id) if resource.name in one.resources]
+        return _has_enough(caps, theirs, wish.start, resource.zone)
+
+    def customer_is_capped(self, service: Service | None, resources: Iterable[Resource], wish: Booking) -> bool:
+        """Whether a customer has as many bookings as any layer allows: here, of the service, with a resource."""
+        mine = [one for one in self.others(wish.id) if one.customer == wish.customer]
+        asked = [(self.business, mine)]
+        if service:
+            asked.append((service.layer, [one for one in mine if one.service == service.name]))
+        asked += [(one.layer, [other for other in mine if one.name in other.resources]) for one in resources]
+        return any(
+            _has_enough(layer.rules.get("customerCaps", {}), [one.start for one in those], wish.start, self.zone)
+            for layer, those in asked
+        )
+
+    # The answer
+
+    def free(self, resource: Resource, service: Service | None, wish: Booking) -> bool:
+        """Whether a resource could be claimed: active, open, without closure, not capped, with room."""
+        return (
+            resource.active
+            and all(self.is_open(resource, service, minute) for minute in range(wish.start, wish.end))
+            and not self.is_capped(resource, service, wish)
+            and self.fits(resource, wish)
+        )
+
+    def claim(self, wish: Wish, start: int) -> Booking:
+        """What a wish would take at a start."""
+        service = self.services[wish.service]
+        moving = self.bookings.get(wish.moves or "")
+        return Booking(
+            wish.moves or "new",
+            moving.resources if moving else (),
+            start,
+            start + wish.minutes,
+            moving.units if moving else service.units(wish.party),
+            wish.customer,
+            wish.service,
+            moving.before if moving else service.before,
+            moving.after if moving else service.after,
+            (moving.places if moving else service.places if service.places > 1 else None),
+        )
+
+    def teams(self, wish: Wish, start: int) -> Iterator[tuple[Resource, ...]]:
+        """Every way to put together what a wish needs, who delivers first, all of them free."""
+        service, claim = self.services[wish.service], self.claim(wish, start)
+        deliverers: list[Resource | None] = [self.resources[name] for name in service.deliverers]
+        if not any(self.may_start(one, service, start) for one in deliverers or [None]):
+            return  # spares the other questions
+        free = {one.name: one for one in self.resources.values() if self.free(one, service, claim)}
+        if claim.resources:
+            whole = [tuple(self.resources[name] for name in claim.resources)]
+            choices: Iterable[tuple[Resource, ...]] = whole if set(claim.resources) <= set(free) else []
+        else:
+            choices = self._choices(service, free)
+        for team in choices:
+            deliverer = next((one for one in team if one.name in service.deliverers), None)
+            if (
+                self.may_start(deliverer, service, start)
+                and (wish.resource is None or wish.resource in [one.name for one in team])
+                and not self.customer_is_capped(service, team, claim)
+            ):
+                yield team
+
+    @staticmethod
+    def _choices(service: Service, free: dict[str, Resource]) -> Iterator[tuple[Resource, ...]]:
+        deliverers = [(free[name],) for name in service.deliverers if name in free] if service.deliverers else [()]
+        parts: list[Collection[tuple[Resource, ...]]] = [deliverers]
+        for need in service.needs:
+            useful = [one for one in free.values() if one.kind == need.kind and one.name in (need.names or free)]
+            parts.append(list(itertools.combinations(useful, need.count)))
+        for choice in itertools.product(*parts):
+            team = tuple(itertools.chain(*choice))
+            if len({one.name for one in team}) == len(team):
+                yield team
+
+    def takers(self, wish: Wish, start: int) -> set[str]:
+        """Who could deliver (or, where nobody delivers, serve) a wish at a start; empty: it cannot be booked."""
+        deliverers = self.services[wish.service].deliverers
+        return {
+            one.name for team in self.teams(wish, start) for one in team if not deliverers or one.name in deliverers
+        }
+
+    def can_book_plainly(self, wish: Booking) -> bool:
+        """Whether a booking without a service may be made: hours, closures, notice, window, caps and room; no grid."""
+        claimed = [self.resources[name] for name in wish.resources]
+        return (
+            all(self.free(one, None, wish) for one in claimed)
+            and all(self.in_time(wish.start, one, None) for one in claimed)
+            and not self.customer_is_capped(None, claimed, wish)
+        )
+
+
+def _has_enough(caps: dict[str, int], starts: list[int], start: int, zone: ZoneInfo) -> bool:
+    for unit, most in caps.items():
+        same = [one for one in starts if _period(unit, zone, one) == _period(unit, zone, start)]
+        if len(same) >= most:
+            return True
+    return False
+
+
+def _period(unit: str, zone: ZoneInfo, minute: int) -> Any:
+    day = shown(zone, minute).date()
+    return {"day": day, "week": day.isocalendar()[:2], "month": (day.year, day.month)}[unit]
