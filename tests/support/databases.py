@@ -14,6 +14,8 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
+import check_data
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -66,6 +68,11 @@ def migrated_template(server_url: str) -> str:
     url = create(server_url)
     migrate(url)
     return name_of(url)
+
+
+def damage(url: str) -> list[check_data.Finding]:
+    """Return what the checks in sql/checks/ find in a database; nothing when the data keeps its invariants."""
+    return [finding for finding in check_data.findings(url) if finding.rows]
 
 
 def _execute(server_url: str, statement: sql.Composed) -> None:

@@ -15,6 +15,8 @@ from bookings.auth import Actor
 from bookings.config import Settings
 from tests.support.service import CHEAP_PASSWORDS
 
+#: nobody listens there: most of the service needs no Redis
+NO_REDIS = "redis://127.0.0.1:1/0"
 PASSWORD = "correct horse battery staple"
 _numbers = itertools.count(1)
 

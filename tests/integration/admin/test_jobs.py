@@ -11,14 +11,14 @@ from uuid import UUID, uuid4
 import pytest
 from marshmallow import Schema
 
-import check_data
 from bookings.admin.job_schemas import Cleanup, Job, JobHealth, JobMetrics, JobPage, QueueStats
 from bookings.db import Database
 from bookings.job import housekeeping, service
 from bookings.job.runner import Runner
 from bookings.job.service import Registry
 from tests.factories import World
-from tests.support.people import Client, settings_for, wrong_fields
+from tests.support.databases import damage
+from tests.support.people import NO_REDIS, Client, settings_for, wrong_fields
 
 Json = dict[str, Any]
 
@@ -94,7 +94,7 @@ def office(client: Client, world: World) -> Iterator[Office]:
     """An office without jobs; after the test the data keeps its invariants."""
     world.query("TRUNCATE jobs, job_workers, event_consumers, events")
     yield Office(client, world)
-    assert [finding for finding in check_data.findings(world.address) if finding.rows] == []
+    assert damage(world.address) == []
 
 
 def test_one_job_tells_everything(office: Office) -> None:
@@ -301,7 +301,7 @@ def test_health_tells_of_consumers(office: Office) -> None:
 
 
 def test_health_without_redis(module_database_url: str, world: World, office: Office) -> None:
-    client = Client(settings_for(module_database_url, "redis://127.0.0.1:1/0"))
+    client = Client(settings_for(module_database_url, NO_REDIS))
     answer = client.call("GET", "/jobs/health", token=client.token(world.admin()))
     client.close()
     assert answer.get_json()["queue"] == {"ok": False, "pending": None, "scheduled": None}

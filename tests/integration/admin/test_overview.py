@@ -15,7 +15,7 @@ from bookings.admin.overview import Overview
 from bookings.event import service as event
 from bookings.event.consumer import Follower
 from tests.factories import World
-from tests.support.people import Client, settings_for
+from tests.support.people import NO_REDIS, Client, settings_for
 
 Json = dict[str, Any]
 ZONE = ZoneInfo("Asia/Kathmandu")  # 5:45 ahead: its days are no whole hours of UTC
@@ -32,9 +32,7 @@ def world(database_url: str) -> Iterator[World]:
 @pytest.fixture
 def client(database_url: str) -> Iterator[Client]:
     """The app of a business that is open ten hours a day."""
-    client = Client(
-        settings_for(database_url, "redis://127.0.0.1:1/0", business_time_zone=ZONE.key, business_hours="08:00-18:00")
-    )
+    client = Client(settings_for(database_url, NO_REDIS, business_time_zone=ZONE.key, business_hours="08:00-18:00"))
     yield client
     client.close()
 

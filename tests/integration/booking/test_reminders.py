@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 from unittest import mock
 
 import pytest
 
-from bookings import create_app
-from bookings.config import Settings
 from tests.factories import World
 from tests.integration.booking.api import DAY, Api, at
 
@@ -18,20 +15,9 @@ LEADS = [timedelta(hours=24), timedelta(minutes=10)]
 
 
 @pytest.fixture(scope="module")
-def api(module_database_url: str, world: World) -> Iterator[Api]:
-    """An app that reminds twice."""
-    app = create_app(
-        Settings(
-            app_env="test",
-            database_url=module_database_url,
-            redis_url="redis://127.0.0.1:1/0",
-            jwt_secret="a secret for tests, of no use anywhere",
-            rate_limit="off",
-            reminder_lead=tuple(LEADS),
-        )
-    )
-    yield Api(app, world)
-    app.extensions["database"].close()
+def settings() -> dict[str, Any]:
+    """Everybody is reminded twice."""
+    return {"reminder_lead": tuple(LEADS)}
 
 
 def reminders(world: World, booking: dict[str, Any]) -> list[tuple[int, timedelta, datetime, bool]]:

@@ -9,13 +9,13 @@ from uuid import UUID
 
 import pytest
 
-import check_data
 from bookings.config import Settings
 from bookings.db import Database
 from bookings.job import service
 from bookings.job.runner import Runner
 from bookings.job.service import Handler, Payload, Registry
 from tests.factories import World
+from tests.support.databases import damage
 
 
 class Yard:
@@ -81,4 +81,4 @@ def sound(yard: Yard, module_database_url: str) -> Iterator[None]:
     yard.world.query("TRUNCATE jobs, job_workers, event_consumers")
     yard.rings = 0
     yield
-    assert [finding for finding in check_data.findings(module_database_url) if finding.rows] == []
+    assert damage(module_database_url) == []

@@ -9,7 +9,6 @@ from uuid import UUID
 
 import pytest
 
-import check_data
 from bookings import create_app
 from bookings.auth import Actor, Caller
 from bookings.booking import service
@@ -151,10 +150,3 @@ def fresh(post: Post, server: MailServer) -> None:
     )
     server.mood()
     server.empty()
-
-
-@pytest.fixture(autouse=True)
-def sound(module_database_url: str) -> Iterator[None]:
-    """After every test the data keeps its invariants."""
-    yield
-    assert [finding for finding in check_data.findings(module_database_url) if finding.rows] == []

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-import check_data
 from bookings import create_app
 from bookings.auth import Actor
 from bookings.config import Settings
@@ -25,10 +24,9 @@ from bookings.payment.cashier import Cashier
 from bookings.payment.gateways import sandbox
 from tests.factories import World, terms
 from tests.integration.booking.api import Api, Person
-from tests.support.people import settings_for
+from tests.support.people import NO_REDIS, settings_for
 
 _hours = itertools.count()
-_URL = "redis://127.0.0.1:1/0"
 
 
 class Till:
@@ -151,17 +149,15 @@ class Till:
 
 
 @pytest.fixture(scope="module")
-def world(module_database_url: str) -> Iterator[World]:
+def world(world: World) -> World:
     """People of this module, whose bookings may cost something."""
-    world = World(module_database_url)
     world.sell()
-    yield world
-    world.close()
+    return world
 
 
 def till_for(world: World, **changes: Any) -> Till:
     """A till of the module's database with settings of its own."""
-    base = settings_for(world.address, _URL, payment_gateway="test", payment_timeout=timedelta(seconds=1))
+    base = settings_for(world.address, NO_REDIS, payment_gateway="test", payment_timeout=timedelta(seconds=1))
     return Till(replace(base, **changes), world)
 
 
@@ -186,13 +182,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is late is late by a moment."""
     monkeypatch.setattr(sandbox, "LATE", 0.3)
     monkeypatch.setattr(sandbox, "SLOW", 0.05)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def sound(module_database_url: str) -> Iterator[None]:
-    """Whatever the tests of a module did, the data keeps its invariants."""
-    yield
-    assert [finding for finding in check_data.findings(module_database_url) if finding.rows] == []
 
 
 def somebody(till: Till, role: str) -> Person:

@@ -16,21 +16,14 @@ from bookings.payment.gateways.careful import CarefulGateway, InsideTransaction
 from bookings.payment.gateways.protocol import BadSignature, GatewayRefusal, GatewayTrouble, Order, Standing
 from bookings.payment.gateways.sandbox import SandboxGateway
 from tests.factories import World
-from tests.support.people import settings_for
+from tests.support.people import NO_REDIS, settings_for
 
 
 @pytest.fixture(scope="module")
 def database(module_database_url: str) -> Iterator[Database]:
-    database = Database(settings_for(module_database_url, "redis://127.0.0.1:1/0"))
+    database = Database(settings_for(module_database_url, NO_REDIS))
     yield database
     database.close()
-
-
-@pytest.fixture(scope="module")
-def world(module_database_url: str) -> Iterator[World]:
-    world = World(module_database_url)
-    yield world
-    world.close()
 
 
 @pytest.fixture

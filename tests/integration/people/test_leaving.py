@@ -10,7 +10,6 @@ import psycopg
 import pytest
 from psycopg import sql
 
-import check_data
 from bookings import queries
 from bookings.auth import Actor
 from bookings.job.runner import Runner
@@ -37,13 +36,6 @@ def person(client: Client, world: World, boss: Actor) -> Person:
     person = Person(client, world, boss, world.provider())
     person.live()
     return person
-
-
-@pytest.fixture(autouse=True)
-def sound(module_database_url: str) -> Any:
-    """The data keeps its invariants."""
-    yield
-    assert [finding for finding in check_data.findings(module_database_url) if finding.rows] == []
 
 
 def work(client: Client) -> None:

@@ -13,7 +13,7 @@ from bookings.platform import health
 from tests.conftest import PgServer
 from tests.support import databases
 from tests.support.patience import soon
-from tests.support.people import Client, settings_for
+from tests.support.people import NO_REDIS, Client, settings_for
 from tests.support.run import Run
 
 
@@ -74,7 +74,7 @@ def test_a_newer_schema_is_ready(client: Client, database_url: str) -> None:
 
 def test_without_redis_it_is_ready(database_url: str) -> None:
     """Redis is told, not required."""
-    client = Client(settings_for(database_url, "redis://127.0.0.1:1/0"))
+    client = Client(settings_for(database_url, NO_REDIS))
     status, parts = ready(client)
     assert status == 200
     assert parts["redis"] == {

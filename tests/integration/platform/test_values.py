@@ -12,7 +12,7 @@ from bookings.db import Database
 from bookings.errors import NotStorable
 from bookings.prepared import Prepared
 from tests.integration.booking.api import problem
-from tests.support.people import Client, settings_for
+from tests.support.people import NO_REDIS, Client, settings_for
 
 NUMBER: LiteralString = "SELECT %(value)s::text::real"
 HOT = Prepared("test.number", NUMBER)
@@ -33,7 +33,7 @@ def _read(database: Database, params: dict[str, Any]) -> Any:
 @pytest.fixture(scope="module")
 def client(module_database_url: str) -> Iterator[Client]:
     """The app, with a route for each way; Redis is not needed."""
-    client = Client(settings_for(module_database_url, "redis://127.0.0.1:1/0"))
+    client = Client(settings_for(module_database_url, NO_REDIS))
     database: Database = client.app.extensions["database"]
     for name, way in WAYS.items():
 

@@ -22,7 +22,7 @@ from bookings.platform import openapi
 from bookings.report import jobs
 from tests.factories import World
 from tests.integration.booking.api import Api, Person
-from tests.support.people import settings_for
+from tests.support.people import NO_REDIS, settings_for
 
 ZONE = "Europe/Berlin"
 Json = dict[str, Any]
@@ -129,7 +129,7 @@ def office(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -
     world = World(module_database_url)
     settings = settings_for(
         module_database_url,
-        "redis://127.0.0.1:1/0",
+        NO_REDIS,
         business_time_zone=ZONE,
         business_name="House of Tests",
         report_dir=str(tmp_path_factory.mktemp("reports")),

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-import check_data
 from bookings import clock
 from bookings.report import files, scheduler, schedules
 from tests.integration.booking.api import problem, wrong_fields
 from tests.integration.report.conftest import Office
 from tests.integration.report.test_reports import fits
+from tests.support.databases import damage
 
 Json = dict[str, Any]
 DAILY = {"kind": "bookings", "groupBy": "day", "every": "daily", "at": "06:30", "format": "csv"}
@@ -29,7 +29,7 @@ def sound(office: Office, module_database_url: str) -> Iterator[None]:
     """Each test begins without schedules; after it the data keeps its invariants."""
     office.world.query("DELETE FROM report_schedules")
     yield
-    assert [finding for finding in check_data.findings(module_database_url) if finding.rows] == []
+    assert damage(module_database_url) == []
 
 
 def travel(monkeypatch: pytest.MonkeyPatch, to: str) -> datetime:

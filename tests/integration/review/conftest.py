@@ -1,20 +1,15 @@
-"""Bookings that took place, ready to be reviewed; in the end all data checks must be green."""
+"""Bookings that took place, ready to be reviewed."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-import check_data
-from bookings import create_app
 from bookings.auth import Actor
-from bookings.platform import openapi
 from tests.factories import World
 from tests.integration.booking.api import Api, Person
-from tests.support.people import settings_for
 
 
 class Reviewable:
@@ -80,29 +75,6 @@ class Reviewable:
 
 
 @pytest.fixture(scope="module")
-def world(module_database_url: str) -> Iterator[World]:
-    """People and resources of this module."""
-    world = World(module_database_url)
-    yield world
-    world.close()
-
-
-@pytest.fixture(scope="module")
-def reviewable(module_database_url: str, world: World) -> Iterator[Reviewable]:
-    """The app, with bookings to review. Redis is not needed."""
-    app = create_app(settings_for(module_database_url, "redis://127.0.0.1:1/0"))
-    yield Reviewable(Api(app, world), world)
-    app.extensions["database"].close()
-
-
-@pytest.fixture(scope="module")
-def document(reviewable: Reviewable) -> dict[str, Any]:
-    """The OpenAPI document, against which answers are held."""
-    return openapi.build(reviewable.api.app)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def sound(module_database_url: str) -> Iterator[None]:
-    """Whatever the tests of a module did, the data keeps its invariants."""
-    yield
-    assert [finding for finding in check_data.findings(module_database_url) if finding.rows] == []
+def reviewable(api: Api, world: World) -> Reviewable:
+    """The app, with bookings to review."""
+    return Reviewable(api, world)
