@@ -7,6 +7,7 @@ A database for one test is `database_url`, for one module `module_database_url`;
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
@@ -31,9 +32,14 @@ def pytest_configure(config: pytest.Config) -> None:
     # A shell's background job inherits an ignored SIGINT and hands it on; processes under test must hear Ctrl-C.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    # How quickly examples are made says something about the machine, nothing about the code.
+    # How quickly examples are made says something about the machine, nothing about the code. And a run that is asked
+    # whether a change is good tries the same examples as the run before it: who wants new ones sets FUZZ_SEED=random.
     hypothesis.settings.register_profile(
-        "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+        "patient",
+        deadline=None,
+        suppress_health_check=[hypothesis.HealthCheck.too_slow],
+        derandomize="FUZZ_SEED" not in os.environ,
+        database=None,
     )
     hypothesis.settings.load_profile("patient")
     config.stash[RUN] = Run(getattr(config, "workerinput", {}).get("servers"))

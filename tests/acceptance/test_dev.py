@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from tests.support.databases import ROOT
+from tests.support.patience import REQUEST, patient
 from tests.support.servers import PORTS, free_port
 
 pytestmark = [
@@ -90,7 +91,7 @@ def test_tokens_are_good_for_their_roles(base: int) -> None:
     report = status(base)
     for role, token in report["tokens"].items():
         request = urllib.request.Request(f"{report['baseUrl']}/me", headers={"Authorization": f"Bearer {token}"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=REQUEST) as answer:
             me = json.load(answer)
         assert (me["id"], me["role"]) == (report["users"][role], role)
 
@@ -136,7 +137,7 @@ def test_killed_processes_are_started_again(base: int) -> None:
     killed = [psutil.Process(before[name]["pid"]) for name in names]
     for process in killed:
         process.kill()
-    assert not psutil.wait_procs(killed, timeout=10)[1]
+    assert not psutil.wait_procs(killed, timeout=patient(10))[1]
     dev("up", "--detach", "--port", str(base))
     after = status(base)["processes"]
     assert all(process["state"] == "running" for process in after.values())
@@ -211,6 +212,7 @@ def test_without_ensurepip_the_remedy_is_named(tmp_path: Path) -> None:
         copy(ROOT / name, tmp_path / name)
     start = f"""
 import importlib.util, runpy, sys
+from tests.support.patience import REQUEST, patient
 find = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *more: None if name == "ensurepip" else find(name, *more)
 sys.argv[1:] = ["up"]

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.support.nginx import PROGRAM, nginx
-from tests.support.patience import soon
+from tests.support.patience import REQUEST, soon
 from tests.support.servers import free_port
 from tests.support.service import Service, ServiceOptions
 
@@ -34,7 +34,7 @@ def ask(
     base: str, method: str, path: str, body: bytes | None = None, **headers: str
 ) -> tuple[int, http.client.HTTPMessage, bytes]:
     """Send one request; returns status, headers and body."""
-    connection = http.client.HTTPConnection(urlsplit(base).netloc, timeout=20)
+    connection = http.client.HTTPConnection(urlsplit(base).netloc, timeout=REQUEST)
     with contextlib.closing(connection):
         connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
         answer = connection.getresponse()
@@ -88,7 +88,7 @@ def test_a_body_over_64_kib_is_refused_by_nginx_in_the_shape_of_the_service(prox
 
 
 def test_half_sent_headers_are_given_five_seconds(proxy: str) -> None:
-    with socket.create_connection(("127.0.0.1", urlsplit(proxy).port or 0), timeout=60) as slow:
+    with socket.create_connection(("127.0.0.1", urlsplit(proxy).port or 0), timeout=REQUEST) as slow:
         start = time.monotonic()
         slow.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n")
         with contextlib.suppress(ConnectionResetError):
@@ -108,7 +108,7 @@ def test_sockets_are_upgraded_without_compression(proxy: str, service: Service) 
         "Sec_WebSocket_Extensions": "permessage-deflate",
         "Authorization": f"Bearer {token}",
     }
-    connection = http.client.HTTPConnection(urlsplit(proxy).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(proxy).netloc, timeout=REQUEST)
     with contextlib.closing(connection):
         connection.request("GET", "/ws", headers={name.replace("_", "-"): value for name, value in upgrade.items()})
         answer = connection.getresponse()

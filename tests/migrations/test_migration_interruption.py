@@ -9,6 +9,7 @@ import pytest
 
 from bookings.migrations import applied_version
 from tests.migrations.folder import Migrations, Session, one
+from tests.support.patience import patient
 
 RUNNERS = (
     "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'bookings-migrate' AND query LIKE %s"
@@ -19,7 +20,7 @@ VALID = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('rooms_n
 
 
 def wait_for(session: Session, query: str, count: int) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + patient(20)
     while one(session, RUNNERS, f"%{query}%") != count:
         assert time.monotonic() < deadline, f"{query} was not seen {count} times"
         time.sleep(0.05)

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from bookings.auth import Actor, Tokens
 from bookings.config import Settings
+from tests.support.patience import REQUEST
 from tests.support.service import Service
 
 #: how often a crowd tries; `dev.py test --quick` tries less often
@@ -64,7 +65,7 @@ class Crowd:
         self._tokens = Tokens(Settings.from_env(service.env))
         address = urlsplit(service.base_url)
         self._connections = [
-            http.client.HTTPConnection(address.hostname or "", address.port, timeout=20) for _ in range(size)
+            http.client.HTTPConnection(address.hostname or "", address.port, timeout=REQUEST) for _ in range(size)
         ]
         self._pool = ThreadPoolExecutor(size)
 

@@ -14,6 +14,7 @@ import pytest
 
 import check_data
 from tests.factories import World
+from tests.support.patience import patient
 
 pytestmark = pytest.mark.race
 DAY = datetime(2030, 1, 1, tzinfo=UTC)
@@ -121,7 +122,7 @@ def test_two_that_each_fit_alone_do_not_fit_together(world: World) -> None:
             second.result(0.3)
         first.commit()
         with pytest.raises(psycopg.errors.ExclusionViolation):
-            second.result(5)
+            second.result(patient(5))
 
 
 def test_repeatable_read_is_refused_because_its_snapshot_is_blind(world: World) -> None:

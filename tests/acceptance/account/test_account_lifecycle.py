@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from bookings.config import PASSWORD_MEMORY
-from tests.support.patience import soon
+from tests.support.patience import REQUEST, soon
 from tests.support.service import Service, ServiceOptions
 
 SERVICE = ServiceOptions(
@@ -24,7 +24,7 @@ PASSWORD = "correct horse battery staple"
 
 
 def _call(service: Service, method: str, path: str, body: Any = None, token: str | None = None) -> tuple[int, Any]:
-    connection = http.client.HTTPConnection(urlsplit(service.base_url).netloc, timeout=30)
+    connection = http.client.HTTPConnection(urlsplit(service.base_url).netloc, timeout=REQUEST)
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     try:
         connection.request(method, path, json.dumps(body) if body is not None else None, headers)

@@ -22,6 +22,7 @@ from tests.factories import World
 from tests.integration.event.facts import wait_for
 from tests.support import databases
 from tests.support.databases import ROOT
+from tests.support.patience import REQUEST
 from tests.support.servers import Process, ValkeyServer, make_folder
 from tests.support.service import COMMANDS, PYTHON, Service, ServiceOptions
 
@@ -58,7 +59,7 @@ class Operator:
         request = urllib.request.Request(
             self.service.base_url + path, method=method, headers={"Authorization": f"Bearer {self.token}"}
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=REQUEST) as answer:
             return json.load(answer)
 
     def state(self, id: UUID) -> str:

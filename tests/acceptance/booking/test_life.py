@@ -14,7 +14,7 @@ import pytest
 
 import check_data
 from tests.acceptance.realtime.client import Client
-from tests.support.patience import patient, soon
+from tests.support.patience import REQUEST, patient, soon
 from tests.support.service import Service, ServiceOptions
 
 LEAD, AHEAD = timedelta(seconds=8), timedelta(seconds=14)
@@ -47,7 +47,7 @@ class Person:
         content = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self._base + path, content, named, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=REQUEST) as answer:
                 return answer.status, json.loads(answer.read())
         except urllib.error.HTTPError as refusal:
             with refusal:

@@ -20,6 +20,7 @@ from psycopg.rows import dict_row
 
 from tests.factories import World
 from tests.support.mail import MailServer
+from tests.support.patience import REQUEST
 from tests.support.service import Service
 
 #: how long before its start a booking is reminded of, and how long before its start it is made
@@ -54,7 +55,7 @@ class Person:
         content = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self._base + path, content, named, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=REQUEST) as answer:
                 raw, status = answer.read(), answer.status
         except urllib.error.HTTPError as refusal:
             with refusal:

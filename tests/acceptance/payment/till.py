@@ -17,6 +17,7 @@ from bookings.db import Database
 from bookings.payment.gateways.sandbox import SandboxGateway
 from tests.factories import World
 from tests.integration.event.facts import wait_for
+from tests.support.patience import REQUEST
 from tests.support.service import Service
 
 Json = dict[str, Any]
@@ -63,7 +64,7 @@ class Till:
             method=method,
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=REQUEST) as answer:
                 return Reply(answer.status, json.loads(answer.read() or b"{}"), dict(answer.headers))
         except urllib.error.HTTPError as refusal:
             with refusal:

@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bookings.auth import Actor, Tokens
 from bookings.config import Settings
 from tests.factories import World
+from tests.support.patience import REQUEST, patient
 from tests.support.service import Service, ServiceOptions
 
 SERVICE = ServiceOptions(env={"WEB_WORKERS": "3", "REMINDER_LEAD": "1h", "RATE_LIMIT": "off"})
@@ -26,7 +27,7 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 def scrape(address: str) -> Samples:
     """All samples by name and labels."""
-    with urllib.request.urlopen(f"{address}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"{address}/metrics", timeout=REQUEST) as answer:
         assert answer.headers["Content-Type"].startswith("text/plain; version=")
         text = answer.read().decode()
     found: Samples = {}
@@ -55,7 +56,7 @@ def get(service: Service, path: str, token: str = "", method: str = "GET") -> in
         service.base_url + path, headers={"Authorization": f"Bearer {token}"}, method=method
     )
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=REQUEST) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
@@ -95,7 +96,7 @@ def test_a_killed_worker_takes_no_count_with_it(service: Service, token: str) ->
     """A counter never goes back; what is alive is counted without the dead."""
     before = scrape(service.base_url)
     os.kill(service.children("web")[0], signal.SIGKILL)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + patient(20)
     while len(service.children("web")) < 3 or value(scrape(service.base_url), "bookings_db_pool_limit") != 24:
         assert time.monotonic() < deadline, "the pools of three workers should be back"
         time.sleep(0.2)
@@ -135,7 +136,7 @@ def test_a_booking_is_seen_on_its_way(service: Service, world: World, customer: 
             and value(samples, "bookings_reminders_overdue_seconds") == 0
         )
 
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + patient(30)
     while not arrived():
         assert time.monotonic() < deadline, scrape(service.base_url)
         time.sleep(0.25)
@@ -149,7 +150,7 @@ def post(service: Service, path: str, body: dict[str, Any], token: str) -> int:
 
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     request = urllib.request.Request(service.base_url + path, json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=REQUEST) as answer:
         return int(answer.status)
 
 
@@ -192,7 +193,7 @@ def test_sockets_are_counted_where_they_are(service: Service, token: str) -> Non
 
     address = f"http://127.0.0.1:{service.sockets_port}"
     assert value(scrape(address), "bookings_sockets_open") == 0
-    socket = websocket.create_connection(service.socket_url, header=[f"Authorization: Bearer {token}"], timeout=10)
+    socket = websocket.create_connection(service.socket_url, header=[f"Authorization: Bearer {token}"], timeout=REQUEST)
     socket.send('{"event": "ping"}')
     socket.recv()
     assert value(scrape(address), "bookings_sockets_open") == 1

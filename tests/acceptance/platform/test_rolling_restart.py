@@ -19,6 +19,7 @@ from tests.conftest import StartService
 from tests.factories import World
 from tests.support import nginx
 from tests.support.databases import ROOT
+from tests.support.patience import REQUEST
 from tests.support.servers import Process, free_port, make_folder, wait_until
 from tests.support.service import COMMANDS, Service, ServiceOptions
 
@@ -75,7 +76,7 @@ def test_hup_replaces_the_workers_under_load(service: Service) -> None:
 def test_a_stopping_worker_says_so(start_service: StartService) -> None:
     """A balancer that keeps its connections learns from /ready that it should look elsewhere."""
     service = start_service(SERVICE)
-    connection = http.client.HTTPConnection("127.0.0.1", service.web_port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", service.web_port, timeout=REQUEST)
 
     def ready() -> tuple[int, bool]:
         connection.request("GET", "/ready")

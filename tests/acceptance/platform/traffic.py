@@ -12,6 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+from tests.support.patience import REQUEST
+
 #: seconds between two requests of a client: steady traffic that leaves the machine room for others
 PAUSE = 0.05
 
@@ -92,7 +94,7 @@ class Client(threading.Thread):
 
     def _send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
         if self._connection is None:
-            self._connection = http.client.HTTPConnection(self._host, self._port, timeout=60)
+            self._connection = http.client.HTTPConnection(self._host, self._port, timeout=REQUEST)
         self._connection.request(method, self._prefix + path, json.dumps(body) if body is not None else None, headers)
         response = self._connection.getresponse()
         answer: dict[str, Any] = json.loads(response.read() or b"{}")

@@ -16,6 +16,7 @@ from bookings.auth import Actor
 from tests.acceptance.realtime.client import Client
 from tests.acceptance.realtime.conftest import Connect
 from tests.factories import World
+from tests.support.patience import REQUEST
 from tests.support.service import Service, ServiceOptions
 
 SERVICE = ServiceOptions(processes=("web", "sockets", "relay"))
@@ -80,7 +81,7 @@ def test_a_key_makes_it_once_here_and_over_http(
             "Idempotency-Key": key,
         },
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=REQUEST) as answer:
         assert json.load(answer) == first["data"]
         assert answer.headers["Idempotent-Replayed"] == "true"
 

@@ -16,6 +16,7 @@ from bookings.auth import Actor
 from tests.acceptance.realtime.client import Client
 from tests.acceptance.realtime.conftest import Connect
 from tests.factories import World
+from tests.support.patience import REQUEST
 from tests.support.service import Service, ServiceOptions
 
 LIMIT = 10
@@ -37,7 +38,7 @@ def ticket(service: Service, token: str) -> dict[str, Any]:
     """A new ticket."""
     url = service.socket_url.replace("ws://", "http://") + "/tickets"
     request = urllib.request.Request(url, method="POST", headers={"Authorization": f"Bearer {token}"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=REQUEST) as answer:
         assert answer.status == 201
         assert answer.headers["Cache-Control"] == "no-store"
         made: dict[str, Any] = json.load(answer)
@@ -102,7 +103,7 @@ def test_an_incomplete_handshake_is_a_bad_request(service: Service, world: World
             headers={"Authorization": f"Bearer {token(world.user())}", **headers},
         )
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(request, timeout=10)
+            urllib.request.urlopen(request, timeout=REQUEST)
         problem = json.load(refused.value)
         refused.value.close()
         assert (refused.value.code, problem["code"]) == (400, "bad-request")
@@ -117,7 +118,7 @@ def test_at_the_limit_others_are_refused_and_http_goes_on(
         status, problem = refusal(service.socket_url, Authorization=f"Bearer {token(world.user())}")
         assert (status, problem["code"]) == (503, "too-many-sockets")
         ready = service.socket_url.replace("ws://", "http://").replace("/ws", "/ready")
-        with urllib.request.urlopen(ready, timeout=5) as answer:
+        with urllib.request.urlopen(ready, timeout=REQUEST) as answer:
             assert answer.status == 200
 
 

@@ -22,6 +22,7 @@ from bookings.config import Settings
 from tests.acceptance.realtime.client import Client
 from tests.factories import World
 from tests.support.databases import ROOT
+from tests.support.patience import REQUEST
 from tests.support.servers import Process
 from tests.support.service import PYTHON, Service, ServiceOptions
 
@@ -52,7 +53,7 @@ class Office:
         content = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.service.base_url + path, content, headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=REQUEST) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as refusal:
             with refusal:

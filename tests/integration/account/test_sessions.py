@@ -16,6 +16,7 @@ from bookings.account import sessions
 from bookings.config import PASSWORD_MEMORY
 from tests.factories import World
 from tests.integration.conftest import StartClient
+from tests.support.patience import patient
 from tests.support.people import PASSWORD, Client
 
 
@@ -105,7 +106,7 @@ def test_of_two_refreshes_at_once_one_succeeds_and_the_session_lives(client: Cli
 
 
 def _wait_for_waiting(world: World, expected: int) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + patient(10)
     waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     while len(world.query(waiting)) < expected:
         assert time.monotonic() < deadline

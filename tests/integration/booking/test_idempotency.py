@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 
 from tests.factories import World
 from tests.integration.booking.api import DAY, Api, Person, at, problem, wrong_fields
+from tests.support.patience import patient
 
 
 def count(world: World, resource: UUID) -> int:
@@ -156,7 +157,7 @@ def test_a_twin_waits_for_the_first_to_commit(
         with pytest.raises(TimeoutError):
             twin.result(0.5)
         slow.commit()
-        assert_replay(first, twin.result(5))
+        assert_replay(first, twin.result(patient(5)))
     assert stored["body"].encode() == first.data
 
 

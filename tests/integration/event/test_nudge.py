@@ -13,6 +13,7 @@ import redis
 from bookings.config import Settings
 from bookings.event import nudge
 from bookings.event.nudge import Nudge
+from tests.support.patience import soon
 from tests.support.servers import wait_until
 
 
@@ -65,5 +66,5 @@ def test_without_redis_ringing_neither_fails_nor_waits() -> None:
     began = time.perf_counter()
     for _ in range(10_000):
         bell.ring()
-    assert (time.perf_counter() - began) / 10_000 < 50e-6
+    assert (time.perf_counter() - began) / 10_000 < soon(50e-6)
     assert any(thread.name == "nudge" for thread in threading.enumerate())

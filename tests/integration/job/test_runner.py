@@ -17,6 +17,7 @@ from bookings.job.runner import renew
 from bookings.job.service import Job
 from bookings.jobs import make_huey
 from tests.integration.job.conftest import Yard
+from tests.support.patience import patient
 
 
 def nothing(payload: dict[str, Any], job: Job) -> None:
@@ -91,7 +92,7 @@ def test_a_twin_waits_for_one_that_is_not_committed(yard: Yard) -> None:
             twin = pool.submit(yard.enqueue, key="slow")
             with pytest.raises(TimeoutError):
                 twin.result(0.3)
-        assert twin.result(5) == first
+        assert twin.result(patient(5)) == first
 
 
 def test_what_is_rolled_back_is_not_done(yard: Yard) -> None:
@@ -186,7 +187,7 @@ def test_a_dead_workers_job_is_taken_over_and_its_ghost_records_nothing(yard: Ya
         yard.age(id)
         assert other.run_lost()
         wake.set()
-        ghost.result(10)
+        ghost.result(patient(10))
     row = yard.row(id)
     assert (row["state"], row["attempts"], row["last_error"]) == ("done", 2, None)
 
@@ -208,7 +209,7 @@ def test_a_heartbeat_keeps_the_lease(yard: Yard) -> None:
         left = yard.world.query("SELECT extract(epoch FROM leased_until - now())::float8 AS s FROM jobs")[0]["s"]
         assert left > 15
         wake.set()
-        running.result(10)
+        running.result(patient(10))
     assert yard.row(id)["state"] == "done"
 
 
@@ -229,7 +230,7 @@ def test_what_takes_too_long_has_failed(yard: Yard) -> None:
         row = yard.row(id)
         assert (row["state"], row["last_error"]) == ("failed", "It took longer than 0:00:00.")
         wake.set()
-        running.result(10)
+        running.result(patient(10))
     assert yard.row(id)["state"] == "failed"
 
 
@@ -316,6 +317,6 @@ def test_a_kind_that_takes_long_leaves_room_for_others(yard: Yard) -> None:
         assert not runner.run_lost()
         assert not runner.run(second)
         wake.set()
-        running.result(10)
+        running.result(patient(10))
     assert runner.run_lost()
     assert yard.row(second)["state"] == "done"

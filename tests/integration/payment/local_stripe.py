@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
+from tests.support.patience import REQUEST
 from tests.support.servers import Process, free_port, make_folder, wait_until
 
 SECRET_KEY, WEBHOOK_SECRET = "sk_test_abcdef0123456789", "whsec_for_tests"
@@ -41,7 +42,7 @@ class LocalStripe:
         request = urllib.request.Request(
             self.url + path, data, {"Authorization": f"Bearer {SECRET_KEY}"}, method=method
         )
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=REQUEST) as answer:
             return dict(orjson.loads(answer.read() or b"{}"))
 
     def enter_card(self, ref: str, number: str = "4242424242424242") -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
 
-from bookings.payment.gateways import sandbox
 from bookings.payment.rules import NOT_OWED
-from tests.integration.payment.conftest import Till
+from tests.integration.payment.conftest import Till, later
 
 #: all of it until a year before, half of it until the start
 POLICY = {"tiers": [{"beforeMinutes": 525600, "refundPercent": 100}, {"beforeMinutes": 0, "refundPercent": 50}]}
@@ -93,9 +91,8 @@ def test_a_payment_under_way_is_given_up(till: Till) -> None:
     assert till.effects(payment) == []
 
 
-def test_money_that_comes_too_late_goes_back(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_money_that_comes_too_late_goes_back(till: Till) -> None:
     """In full, whatever the policy says, and for all to see."""
-    monkeypatch.setattr(sandbox, "LATE", 0.6)
     customer = till.customer()
     booking = till.book(customer, 10006, policy=NOTHING)
     payment = till.paid(customer, booking)
@@ -103,7 +100,7 @@ def test_money_that_comes_too_late_goes_back(till: Till, monkeypatch: pytest.Mon
     till.work()
     now = till.payment(payment)
     assert (now["status"], now["error"]) == ("unpaid", "not_cancellable")
-    time.sleep(0.65)
+    later(till.world)
     till.cashier.refresh(now["id"])
     assert till.payment(payment)["status"] == "paid"
     till.work()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from bookings.payment import jobs
 from bookings.payment.gateways import sandbox
 from bookings.payment.rules import NOT_IN_TIME
-from tests.integration.payment.conftest import Till, till_for
+from tests.integration.payment.conftest import Till, later, till_for
 
 
 def free(till: Till, booking: dict[str, object]) -> bool:
@@ -76,22 +74,21 @@ def test_late_success_wins(till: Till) -> None:
     customer = till.customer()
     booking = till.book(customer, 10006, confirm=True)
     payment = till.paid(customer, booking)
-    time.sleep(0.35)
+    later(till.world)
     assert till.payment(payment)["status"] == "unpaid"
     till.work("payment.expire")
     assert till.status(booking) == ("confirmed", "paid")
     assert not free(till, booking)
 
 
-def test_a_payment_under_way_is_waited_for(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_payment_under_way_is_waited_for(till: Till) -> None:
     """Its time is not sold to somebody else meanwhile."""
-    monkeypatch.setattr(sandbox, "LATE", 0.8)
     customer = till.customer()
     booking = till.book(customer, 10006)
     till.paid(customer, booking)
     till.do("payment.expire")
     assert till.status(booking) == ("pending", "unpaid")
-    time.sleep(0.85)
+    later(till.world)
     till.do("payment.expire")
     assert till.status(booking) == ("pending", "paid")
 

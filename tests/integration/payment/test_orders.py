@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -10,7 +9,7 @@ import pytest
 
 from bookings.payment.gateways import sandbox
 from tests.integration.booking.api import problem
-from tests.integration.payment.conftest import Till, somebody
+from tests.integration.payment.conftest import Till, later, somebody
 
 
 def test_reserved_money_is_taken_by_staff(reserving: Till) -> None:
@@ -135,7 +134,7 @@ def test_a_gateway_that_is_silent_is_told_later(till: Till, monkeypatch: pytest.
         assert (answer.get_json()["refunding"], answer.get_json()["refunded"]) == (711, 0)
         high = problem(till.order(till.staff, payment, "refund", amount=4001), 422, "refund-too-high")
         assert high["refundable"] == 4000
-        time.sleep(0.35)
+        later(till.world)
     till.work()
     assert till.payment(payment)["refunded"] == 711
     assert till.effects(payment) == [("capture", 4711), ("refund", 711)]

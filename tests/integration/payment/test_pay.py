@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,7 +10,7 @@ from bookings.payment import jobs
 from bookings.payment.gateways import sandbox
 from bookings.payment.schemas import BegunPayment, Payment, PaymentPage
 from tests.integration.booking.api import OUT_OF_TIME, problem, wrong_fields
-from tests.integration.payment.conftest import Till, somebody, till_for
+from tests.integration.payment.conftest import Till, later, somebody, till_for
 
 
 def test_paying_confirms_what_waited_for_it(till: Till) -> None:
@@ -143,7 +142,7 @@ def test_a_timeout_is_503_and_then_success(till: Till) -> None:
         problem(refused, 503, "gateway-unavailable")
         assert int(refused.headers["Retry-After"]) >= 1
         assert till.status(one) == ("pending", "unpaid")
-    time.sleep(0.35)
+    later(till.world)
     again = till.pay(customer, booking)
     assert (again.status_code, again.get_json()["status"]) == (200, "paid")
     till.work()
@@ -158,7 +157,7 @@ def test_late_success_is_found_by_asking(till: Till) -> None:
     booking = till.book(customer, 10006)
     payment = till.paid(customer, booking)
     assert payment["status"] == "unpaid"
-    time.sleep(0.35)
+    later(till.world)
     assert jobs.reconcile(till.database, till.settings) == 0
     till.world.query("UPDATE payments SET asked_at = now() - interval '3 minutes' WHERE id = %s", payment["id"])
     assert jobs.reconcile(till.database, till.settings) == 1

@@ -16,6 +16,7 @@ from bookings.payment.gateways.careful import CarefulGateway, InsideTransaction
 from bookings.payment.gateways.protocol import BadSignature, GatewayRefusal, GatewayTrouble, Order, Standing
 from bookings.payment.gateways.sandbox import SandboxGateway
 from tests.factories import World
+from tests.integration.payment.conftest import later
 from tests.support.people import NO_REDIS, settings_for
 
 
@@ -85,9 +86,8 @@ def test_three_d_secure(gateway: SandboxGateway, world: World) -> None:
     assert gateway.confirm(other.ref, key="no").error == "authentication_failed"
 
 
-def test_silence_and_late_success(gateway: SandboxGateway, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silence_and_late_success(gateway: SandboxGateway, world: World) -> None:
     """10005 does it without saying so; 10006 says at once that it does not know yet."""
-    monkeypatch.setattr(sandbox, "LATE", 0.4)
     asked = order(10005)
     with pytest.raises(GatewayTrouble, match="timeout"):
         gateway.pay(asked, key="quiet")
@@ -95,7 +95,7 @@ def test_silence_and_late_success(gateway: SandboxGateway, world: World, monkeyp
     assert (late.state, effects(world, late)) == ("processing", [])
     with pytest.raises(GatewayRefusal, match="not_cancellable"):
         gateway.cancel(late.ref, key="away")
-    time.sleep(0.45)
+    later(world)
     heard = gateway.pay(asked, key="quiet")
     assert (heard.state, effects(world, heard)) == ("captured", [("capture", 10005)])
     assert [gateway.look(late.ref).state for _ in range(2)] == ["captured", "captured"]

@@ -16,7 +16,7 @@ from bookings.http import BODY_LIMIT
 from bookings.payment import jobs
 from bookings.payment.gateways.sandbox import SandboxGateway
 from tests.integration.booking.api import problem
-from tests.integration.payment.conftest import Till
+from tests.integration.payment.conftest import Till, later
 
 
 def send(till: Till, notice: dict[str, Any], *, signature: str | None = None, gateway: str = "test") -> TestResponse:
@@ -43,7 +43,7 @@ def test_late_success_comes_by_notice(till: Till) -> None:
     customer = till.customer()
     booking = till.book(customer, 10006, confirm=True)
     payment = till.paid(customer, booking)
-    time.sleep(0.35)
+    later(till.world)
     told = notice(payment)
     assert [send(till, told).status_code for _ in range(3)] == [204] * 3
     (kept,) = inbox(till, told)
@@ -70,7 +70,7 @@ def test_order_and_words_do_not_matter(till: Till) -> None:
         payments.append((booking, till.paid(customer, booking)))
     till.order(till.staff, payments[0][1], "refund", amount=100)
     till.order(customer, payments[2][1], "confirm")
-    time.sleep(0.35)
+    later(till.world)
     types = ("charge.captured", "charge.failed", "charge.refunded", "charge.requires_action", "charge.cancelled")
     notices = [notice(payment, type) for _, payment in payments for type in types] * 2
     chance.shuffle(notices)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bookings.payment import rules
@@ -14,8 +14,6 @@ from bookings.payment.rules import NOT_OWED, PAID_TWICE, Step, called_off, refun
 
 POLICY = {"tiers": [{"beforeMinutes": 0, "refundPercent": 50}, {"beforeMinutes": 1440, "refundPercent": 100}]}
 AMOUNTS = st.integers(1, 10**12)
-#: a busy machine says nothing about the rules
-BUSY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def payment(status: str = "paid", **changes: Any) -> dict[str, Any]:
@@ -73,7 +71,6 @@ def test_what_becomes_of_a_payment_whose_booking_is_called_off(
     assert called_off(given_payment, percent) == step
 
 
-@BUSY
 @given(AMOUNTS, st.integers(0, 100), st.data())
 def test_nobody_gets_back_more_than_was_taken(amount: int, percent: int, data: st.DataObject) -> None:
     refunded = data.draw(st.integers(0, amount))
@@ -82,7 +79,6 @@ def test_nobody_gets_back_more_than_was_taken(amount: int, percent: int, data: s
     assert step is None or 0 < step.amount <= amount - refunded - refunding
 
 
-@BUSY
 @given(AMOUNTS, st.integers(0, 100))
 def test_taking_what_we_keep_equals_taking_all_and_giving_back(amount: int, percent: int) -> None:
     """It makes no difference to the payer whether the money was only reserved."""
