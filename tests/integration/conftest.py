@@ -24,10 +24,17 @@ StartClient = Callable[..., Client]
 
 
 @pytest.fixture(scope="module")
-def module_database_url(module_database_url: str) -> Iterator[str]:
+def invented() -> Callable[[str], bool]:
+    """Which checks may find something, because tests write straight into the database what never came about."""
+    return lambda check: False
+
+
+@pytest.fixture(scope="module")
+def module_database_url(module_database_url: str, invented: Callable[[str], bool]) -> Iterator[str]:
     """A freshly migrated database for one module, whose data is sound in the end."""
     yield module_database_url
-    assert damage(module_database_url) == []
+    found = {finding.check: finding.rows[:3] for finding in damage(module_database_url)}
+    assert {check: rows for check, rows in found.items() if not invented(check)} == {}
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,18 @@
 """Loaded by Schemathesis (SCHEMATHESIS_HOOKS): gives generated requests what a schema cannot: real ids, times ahead.
 
-Only valid input is touched; what was generated to be wrong stays wrong.
+Only valid input is touched; what was generated to be wrong stays wrong. And it counts how often each operation was
+asked.
 """
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import json
 import os
+from collections import Counter
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 from zoneinfo import available_timezones
@@ -19,6 +23,7 @@ from schemathesis import GenerationMode
 
 WORLD: dict[str, str] = json.loads(os.environ["FUZZ_WORLD"])
 _hours = itertools.count(1)
+_asked: Counter[str] = Counter()
 
 schemathesis.openapi.format("iana-time-zone", st.sampled_from(sorted(available_timezones() - {"Factory", "localtime"})))
 
@@ -42,3 +47,16 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
         }
         for other in ("resourceId", "workspaceId"):
             case.body.pop(other, None)
+
+
+@schemathesis.hook
+def after_call(context: Any, case: Any, response: Any) -> None:
+    """Count what has had an answer. (A request with another method than the operation's is none of it.)"""
+    label: str = case.operation.label
+    _asked[label] += label.startswith(f"{case.method} ")
+
+
+@atexit.register
+def write() -> None:
+    """Tell test_fuzz.py."""
+    Path(os.environ["FUZZ_ASKED"]).write_text(json.dumps(_asked))
