@@ -14,6 +14,7 @@ from huey.consumer import Consumer
 from bookings import housekeeping
 from bookings.account import jobs as account_jobs
 from bookings.admin import overview
+from bookings.booking import unattended
 from bookings.config import Settings
 from bookings.db import Database
 from bookings.event import pruning
@@ -85,6 +86,7 @@ def work(settings: Settings, register: Register) -> int:
     schedule = notification_jobs.register(huey, database, settings, nudge.ring)
     planner = Planner(database, settings, schedule, nudge.ring)
     payment_jobs.sweep(huey, database, settings)
+    unattended.sweep(huey, database)
     crew = Crew(database, huey, Runner(database, registry, settings, nudge.ring))
     scheduler = Scheduler(database, settings)
     planner.start()

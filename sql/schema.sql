@@ -1,4 +1,4 @@
--- The schema after migration 0031, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0032, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -267,6 +267,7 @@ CREATE TABLE allocations (
 CREATE INDEX allocations_by_resource ON allocations USING btree (resource_id, start_at, booking_id);
 CREATE INDEX allocations_held ON allocations USING btree (expires_at) WHERE expires_at IS NOT NULL AND released_at IS NULL;
 CREATE INDEX allocations_of_hold ON allocations USING btree (hold_id) WHERE hold_id IS NOT NULL;
+CREATE INDEX allocations_overbooked ON allocations USING btree (resource_id) WHERE overbooked AND released_at IS NULL;
 CREATE INDEX allocations_shared ON allocations USING gist (resource_id, during) WHERE NOT exclusive AND released_at IS NULL AND NOT overbooked;
 CREATE CONSTRAINT TRIGGER allocations_within_capacity AFTER INSERT OR UPDATE OF resource_id, exclusive, during, units, released_at, overbooked, expires_at ON allocations NOT DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW WHEN (NOT new.exclusive AND new.released_at IS NULL AND NOT new.overbooked) EXECUTE FUNCTION allocations_check_capacity();
 
@@ -342,12 +343,18 @@ CREATE TABLE bookings (
     cancellation_policy jsonb,
     reminder_leads interval[],
     session_places integer,
+    policy jsonb,
+    reschedules integer DEFAULT 0 NOT NULL,
+    fee_amount bigint,
+    overbooked boolean DEFAULT false NOT NULL,
+    released_at timestamp with time zone,
     CONSTRAINT bookings_pkey PRIMARY KEY (id),
     CONSTRAINT bookings_starts_open CHECK (version > 1 OR (status = ANY (ARRAY['pending'::text, 'confirmed'::text])))
 );
 CREATE INDEX bookings_by_start ON bookings USING btree (start_at, id);
 CREATE INDEX bookings_by_user ON bookings USING btree (user_id, start_at, id);
 CREATE INDEX bookings_of_services ON bookings USING btree (created_at, service_id) WHERE service_id IS NOT NULL;
+CREATE INDEX bookings_unattended ON bookings USING btree (start_at) WHERE policy IS NOT NULL AND status = 'confirmed'::text;
 CREATE INDEX bookings_unpaid ON bookings USING btree (created_at) WHERE payment_required AND (payment_status = ANY (ARRAY['unpaid'::text, 'requires_action'::text, 'failed'::text]));
 CREATE TRIGGER bookings_change BEFORE UPDATE ON bookings FOR EACH ROW EXECUTE FUNCTION bookings_check_change();
 CREATE TRIGGER bookings_never_deleted BEFORE DELETE ON bookings FOR EACH ROW EXECUTE FUNCTION refuse_change();

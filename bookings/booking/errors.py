@@ -48,10 +48,29 @@ class BookingClosed(Conflict):
 class TooEarly(Conflict):
     """It is too early for this; `opensAt` says when it becomes possible.
 
-    An admin may do it sooner with `"override": true` and a `reason`.
+    Staff may do it sooner with `"override": true` and a `reason`.
     """
 
     code = "too-early"
+
+
+class TooLate(Conflict):
+    """It is too late for this; `until` says how long it was possible.
+
+    The cut-off was agreed when the booking was made: `policy` of the booking says it. Staff may do it all the same,
+    with `"override": true` and a `reason`.
+    """
+
+    code = "too-late"
+
+
+class MovedTooOften(Conflict):
+    """This booking has been moved as often as its customer may; `allowed` says how often that is.
+
+    Staff may move it all the same.
+    """
+
+    code = "moved-too-often"
 
 
 class NotForYou(Forbidden):

@@ -11,6 +11,7 @@ import orjson
 from bookings import clock, cursor, queries
 from bookings.answer import Answer
 from bookings.auth import Actor
+from bookings.booking import reading
 from bookings.booking.rules import STATUSES
 from bookings.booking.schemas import Booking
 from bookings.db import Database
@@ -51,9 +52,9 @@ def listing(database: Database, *, actor: Actor, query: Mapping[str, Any]) -> An
             "nextCursor": _cursor(rows[-1]) if len(rows) == query["limit"] else None,
         }
     )
-    return Answer(
-        b'{"items":[%b],%b' % (_only(b",".join([row[0] or b"" for row in rows]), query.get("fields_")), tail[1:])
-    )
+    now = clock.now()
+    documents = b",".join([reading.at(row[0] or b"", now) for row in rows])
+    return Answer(b'{"items":[%b],%b' % (_only(documents, query.get("fields_")), tail[1:]))
 
 
 def _total(database: Database, scope: str, params: Mapping[str, Any], rows: list[Row]) -> int:

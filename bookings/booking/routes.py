@@ -10,14 +10,16 @@ from flask import Blueprint, current_app, g
 
 from bookings import http
 from bookings.answer import Answer
-from bookings.booking import listing, quick, service
+from bookings.booking import listing, quick, reading, service
 from bookings.booking.errors import (
     BookingClosed,
+    MovedTooOften,
     NotForYou,
     ResourceChanged,
     SlotTaken,
     StaffOnly,
     TooEarly,
+    TooLate,
     TransitionRefused,
 )
 from bookings.booking.rules import BY_TARGET
@@ -35,7 +37,7 @@ from bookings.errors import Conflict, Forbidden, NotFound
 from bookings.http import caller, database, endpoint
 
 blueprint = Blueprint("booking", __name__, url_prefix="/bookings")
-_STEP = (NotFound, StaffOnly, TransitionRefused, TooEarly, Forbidden, Conflict)
+_STEP = (NotFound, StaffOnly, TransitionRefused, TooEarly, TooLate, Forbidden, Conflict)
 
 
 @blueprint.post("")
@@ -66,9 +68,9 @@ def list_(query: Mapping[str, Any]) -> Answer:
 @blueprint.get("/<uuid:booking_id>")
 @endpoint(answers={200: Booking, 304: None}, problems=(NotFound,))
 def get(booking_id: UUID) -> Answer:
-    """One booking, with its version as ETag."""
+    """One booking, with its version as ETag. While its `cancellationFeeNow` may change, it is always sent anew."""
     document, version = service.get(database(), actor=g.actor, booking_id=booking_id)
-    if http.not_modified(version):
+    if http.not_modified(version) and not reading.ticks(document):
         return http.versioned("", version, 304)
     return http.versioned(document, version)
 
@@ -85,7 +87,7 @@ def history(booking_id: UUID) -> Answer:
 @endpoint(
     body=BookingChange,
     answers={200: Booking},
-    problems=(NotFound, SlotTaken, ResourceChanged, BookingClosed, Conflict),
+    problems=(NotFound, SlotTaken, ResourceChanged, BookingClosed, TooLate, MovedTooOften, Forbidden, Conflict),
     conditional=True,
 )
 def change(booking_id: UUID, body: dict[str, Any]) -> Answer:

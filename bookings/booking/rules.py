@@ -34,7 +34,7 @@ class Action:
     target: str
     event: str
     staff_only: bool = True
-    #: how long before (negative: after) the start it becomes possible; None: any time
+    #: whether it becomes possible at the start, or a while before
     needs_start: bool = False
 
 
@@ -49,6 +49,9 @@ ACTIONS = {
         Action("no-show", ("confirmed", "completed"), "no_show", "booking.no-show", needs_start=True),
     )
 }
+#: nobody came, and its time is given back: the service does it by itself
+RELEASE = Action("release", ("confirmed",), "no_show", "booking.released", needs_start=True)
+NOBODY_CAME = "Nobody came."
 BY_TARGET = {action.target: action for action in ACTIONS.values()}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
+from bookings.booking.policies import LATE
 from bookings.booking.rules import PAYMENT_STATUSES, STATUSES
 from bookings.fields import Flag, Input, Instant, Text, Words
 from bookings.money import Money
@@ -14,6 +15,7 @@ from bookings.money import Money
 LIMIT = 100
 #: offset paging ends here; the cursor goes on at constant cost
 DEEPEST = 10_000
+OVERRIDE = "Staff only, with a reason: whatever hours, rules, cut-offs and openings say."
 
 
 class NewBooking(Input):
@@ -71,7 +73,7 @@ def _plain_errors(sent: dict[str, Any]) -> Iterable[tuple[str, str]]:
 
 
 class BookingChange(Input):
-    """What PATCH may change. A new startAt alone keeps the length."""
+    """What PATCH may change. A new startAt alone keeps the length. `reason` and `override` are about this change."""
 
     startAt = Instant()
     endAt = Instant()
@@ -79,16 +81,15 @@ class BookingChange(Input):
     description = Text(longest=4000, allow_none=True)
     location = Text(longest=500, allow_none=True)
     notes = Text(longest=4000, allow_none=True)
+    reason = Text(longest=500, allow_none=True)
+    override = Flag(metadata={"description": OVERRIDE})
 
 
 class ActionBody(Input):
-    """Why; and, for admins, whether to act before the time has come."""
+    """Why; and, for staff, whether to act although the rules say no."""
 
     reason = Text(longest=500, load_default=None, allow_none=True)
-    override = Flag(
-        load_default=False,
-        metadata={"description": "Admins only, with a reason: ignore when the action opens."},
-    )
+    override = Flag(load_default=False, metadata={"description": OVERRIDE})
 
 
 class StatusChange(ActionBody):
@@ -122,16 +123,43 @@ class ListQuery(Input):
 
 
 class CancellationTier(Schema):
-    """Called off at least so many minutes before the start, so much of the price is given back."""
+    """Called off at least so many minutes before the start, so much of the price is given back, or all but a fee."""
 
     beforeMinutes = fields.Integer(required=True, strict=True)
-    refundPercent = fields.Integer(required=True, strict=True)
+    refundPercent = fields.Integer(strict=True)
+    feeAmount = fields.Integer(strict=True)
 
 
 class CancellationPolicy(Schema):
     """What a customer who calls off gets back: the first tier that still applies; nothing when none does."""
 
     tiers = fields.List(fields.Nested(CancellationTier), required=True)
+
+
+class RescheduleTier(Schema):
+    """Moved at least so many minutes before the start, it costs so much."""
+
+    beforeMinutes = fields.Integer(required=True, strict=True)
+    feePercent = fields.Integer(strict=True)
+    feeAmount = fields.Integer(strict=True)
+
+
+class ReschedulePolicy(Schema):
+    """What a customer who moves a booking pays: the first tier that still applies."""
+
+    tiers = fields.List(fields.Nested(RescheduleTier), required=True)
+
+
+class AgreedPolicy(Schema):
+    """What the rules said about calling off, moving and coming when the booking was made; what is missing is free."""
+
+    cancelCutoffMinutes = fields.Integer(strict=True)
+    lateCancel = fields.String(validate=validate.OneOf(LATE))
+    rescheduleCutoffMinutes = fields.Integer(strict=True)
+    reschedulePolicy = fields.Nested(ReschedulePolicy)
+    maxReschedules = fields.Integer(strict=True)
+    checkInOpensMinutes = fields.Integer(strict=True)
+    releaseAfterMinutes = fields.Integer(strict=True)
 
 
 class Booking(Schema):
@@ -159,6 +187,36 @@ class Booking(Schema):
     )
     cancellationPolicy = fields.Nested(
         CancellationPolicy, required=True, allow_none=True, metadata={"description": "null: everything is given back."}
+    )
+    policy = fields.Nested(AgreedPolicy, required=True, allow_none=True)
+    canCancelUntil = Instant(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Until when its customer may call it off on ordinary terms; later: `lateCancel`."},
+    )
+    canRescheduleUntil = Instant(
+        required=True, allow_none=True, metadata={"description": "Until when its customer may move it."}
+    )
+    reschedulesLeft = fields.Integer(
+        required=True,
+        allow_none=True,
+        strict=True,
+        metadata={"description": "How often its customer may still move it; null: any number of times."},
+    )
+    cancellationFeeNow = fields.Nested(
+        Money,
+        required=True,
+        allow_none=True,
+        metadata={"description": "What calling it off would cost its customer now. Only GET says so; elsewhere null."},
+    )
+    fees = fields.Nested(
+        Money, required=True, allow_none=True, metadata={"description": "Fees that became due; null: none."}
+    )
+    overbooked = fields.Boolean(
+        required=True, metadata={"description": "Staff put it beside another booking on purpose."}
+    )
+    releasedAt = Instant(
+        required=True, allow_none=True, metadata={"description": "Nobody came: since then its time is free."}
     )
     title = fields.String(required=True, allow_none=True)
     description = fields.String(required=True, allow_none=True)

@@ -12,13 +12,13 @@ from bookings import clock, idempotency, queries
 from bookings.answer import Answer
 from bookings.audit import service as audit
 from bookings.audit.rules import changed
-from bookings.auth import SYSTEM, Actor, Caller
-from bookings.booking import offers, refusals, rules, wishes
+from bookings.auth import SYSTEM, SYSTEM_CALLER, Actor, Caller
+from bookings.booking import bounds, offers, policies, reading, refusals, rules, wishes
 from bookings.booking.errors import BookingClosed, SlotTaken, StaffOnly, TooEarly, TransitionRefused
-from bookings.booking.rules import ACTIONS, Action
+from bookings.booking.rules import ACTIONS, RELEASE, Action
 from bookings.config import Settings
 from bookings.db import Database, Tx
-from bookings.errors import Conflict, Forbidden, Invalid, NotFound, PreconditionFailed
+from bookings.errors import Conflict, Invalid, NotFound, PreconditionFailed
 from bookings.fields import instant_text
 from bookings.http import versioned
 from bookings.prepared import Prepared
@@ -34,6 +34,7 @@ _AUDITED = {
     "startAt": "start_at",
     "endAt": "end_at",
     "paymentStatus": "payment_status",
+    "fees": "fee_amount",
     **{name: name for name in wishes.DETAILS},
 }
 
@@ -77,11 +78,11 @@ def _wish(
 
 
 def get(database: Database, *, actor: Actor, booking_id: UUID) -> tuple[bytes, int]:
-    """The document and version of a booking. Raises NotFound when it is not the actor's to see."""
+    """The document and version of a booking, as it is true now. Raises NotFound when it is not the actor's to see."""
     row = database.hot(_GET, {"id": booking_id, "is_admin": actor.is_admin, "actor_id": actor.id})
     if row is None:
         raise NotFound
-    return row[0] or b"", int(row[1] or 0)
+    return reading.at(row[0] or b"", clock.now()), int(row[1] or 0)
 
 
 def history(database: Database, *, actor: Actor, booking_id: UUID) -> list[dict[str, Any]]:
@@ -102,11 +103,13 @@ def change(
     body: Mapping[str, Any],
     versions: Sequence[int] | None = None,
 ) -> Answer:
-    """Change details or move a booking; a move passes the same constraints as a new booking.
+    """Change details or move a booking; a move passes the same constraints as a new booking, and its policy.
 
-    Raises NotFound, PreconditionFailed, BookingClosed, Invalid, SlotTaken.
+    Raises NotFound, PreconditionFailed, BookingClosed, Forbidden, Invalid, TooLate, MovedTooOften, SlotTaken.
     """
     booking = _lock(tx, caller.actor, booking_id, versions)
+    override, reason = body.get("override", False), body.get("reason")
+    bounds.check_override(booking, override=override, reason=reason)
     if booking["status"] not in rules.ACTIVE:
         raise BookingClosed(bookingStatus=booking["status"])
     wished = {name: body[name] for name in wishes.DETAILS if name in body} | _wished_time(booking, body)
@@ -118,11 +121,13 @@ def change(
         raise Invalid([("endAt", "A booking of a service keeps its length.")])
     if moved and booking["status"] not in rules.MOVABLE:
         raise BookingClosed("A booking that has begun cannot be moved.", bookingStatus=booking["status"])
-    after = booking | wished
+    after, now = booking | wished, clock.now()
     if moved:
-        wishes.check_time(after["start_at"], after["end_at"], clock.now(), settings)
+        after |= bounds.moving(booking, caller.actor, now, override=override)
+        wishes.check_time(after["start_at"], after["end_at"], now, settings)
         _move_claims(tx, after)
-    answer = _write(tx, caller, booking, after, "reschedule" if moved else "update", _EVENTS[moved])
+    done = {"action": "reschedule" if moved else "update", "event": _EVENTS[moved]}
+    answer = _write(tx, caller, booking, after, **done, reason=reason, override=override)
     if moved:
         tx.execute(_sql.drop_reminders, after)
         _plan_reminders(tx, settings, after)
@@ -145,23 +150,54 @@ def act(
     override: bool = False,
     versions: Sequence[int] | None = None,
 ) -> Answer:
-    """Take a booking one step through its state machine.
+    """Take a booking one step through its state machine. Calling off too late is what was agreed: costs something, is
+    refused, or counts as not come.
 
-    `override` lets an admin, with a reason, act before the action opens. Raises NotFound, PreconditionFailed,
-    StaffOnly, TransitionRefused (listing what is allowed), TooEarly, Invalid.
+    `override` lets staff, with a reason, act before the action opens or behind a cut-off. Raises NotFound,
+    PreconditionFailed, StaffOnly, TransitionRefused (listing what is allowed), TooEarly, TooLate, Forbidden, Invalid.
     """
-    step = ACTIONS[action]
     booking = _lock(tx, caller.actor, booking_id, versions)
-    _check_step(step, booking, caller.actor, settings, reason, override)
-    after = booking | {"status": step.target, "status_reason": reason or booking["status_reason"]}
+    _check_step(ACTIONS[action], booking, settings, reason, override)
+    more: dict[str, Any] = {}
+    if action == "cancel":
+        action, more = bounds.calling_off(booking, caller.actor, clock.now(), override=override)
+    elif action == "decline":
+        more = {"fee_amount": None}
+    return _step(tx, caller, booking, ACTIONS[action], more, reason=reason, override=override)
+
+
+def _step(
+    tx: Tx,
+    caller: Caller,
+    booking: dict[str, Any],
+    step: Action,
+    more: dict[str, Any],
+    *,
+    reason: str | None,
+    override: bool = False,
+) -> Answer:
+    """Write the step that was found to be possible, and what follows from it for claims and reminders."""
+    booking_id = booking["id"]
+    after = booking | {"status": step.target, "status_reason": reason or booking["status_reason"]} | more
     answer = _write(tx, caller, booking, after, step.name, step.event, reason=reason, override=override)
-    if step.target in rules.RELEASED:
+    if step.target in rules.RELEASED or after["released_at"] is not None:
         tx.execute(_sql.release_claims, after)
     if step.target in rules.ACTIVE:
         tx.execute(_sql.carry_reminders, {"id": booking_id, "version": booking["version"] + 1})
     else:
         tx.execute(_sql.drop_reminders, after)
     return answer
+
+
+def release(tx: Tx, *, booking_id: UUID) -> bool:
+    """Give back the time of a booking to which nobody has come for as long as was agreed; whether it was done. Who has
+    checked in in the meantime keeps it."""
+    now = clock.now()
+    booking = tx.one(_sql.lock, {"id": booking_id, "is_admin": True, "actor_id": SYSTEM.id})
+    if booking is None or booking["status"] not in RELEASE.sources or not policies.is_unattended(booking, now):
+        return False
+    _step(tx, SYSTEM_CALLER, booking, RELEASE, {"released_at": now}, reason=rules.NOBODY_CAME)
+    return True
 
 
 def set_payment_status(
@@ -182,9 +218,7 @@ def set_payment_status(
     return answer
 
 
-def _check_step(
-    step: Action, booking: dict[str, Any], actor: Actor, settings: Settings, reason: str | None, override: bool
-) -> None:
+def _check_step(step: Action, booking: dict[str, Any], settings: Settings, reason: str | None, override: bool) -> None:
     if step.staff_only and not booking["is_staff"]:
         raise StaffOnly
     if booking["status"] not in step.sources:
@@ -194,14 +228,9 @@ def _check_step(
             bookingStatus=booking["status"],
             allowed=allowed,
         )
-    if override:
-        if not actor.is_admin:
-            raise Forbidden("Only an admin may override.")
-        if not reason:
-            raise Invalid([("reason", "Say why you override.")])
-        return
-    opens = rules.opens_at(step, booking["start_at"], settings.check_in_opens)
-    if opens and clock.now() < opens:
+    bounds.check_override(booking, override=override, reason=reason)
+    opens = rules.opens_at(step, booking["start_at"], policies.check_in_opens(booking, settings.check_in_opens))
+    if opens and clock.now() < opens and not override:
         raise TooEarly(opensAt=instant_text(opens))
 
 

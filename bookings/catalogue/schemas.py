@@ -81,10 +81,17 @@ class NewPriceRule(Input):
 
 
 class NewTier(Input):
-    """Called off at least so many minutes before the start, so much of the price is given back."""
+    """Called off at least so many minutes before the start, so much of the price is given back: a percentage, or all
+    but a fee."""
 
     beforeMinutes = _minutes(0, 10 * LONGEST_MINUTES, required=True)
-    refundPercent = fields.Integer(required=True, strict=True, validate=validate.Range(0, 100))
+    refundPercent = fields.Integer(strict=True, validate=validate.Range(0, 100))
+    feeAmount = money.amount(metadata={"description": "In minor units of the currency; at most the price."})
+
+    @validates_schema
+    def _one_of_both(self, data: dict[str, Any], **_: Any) -> None:
+        if ("refundPercent" in data) == ("feeAmount" in data):
+            raise ValidationError("Give refundPercent or feeAmount.", "refundPercent")
 
 
 class NewCancellationPolicy(Input):
@@ -302,10 +309,11 @@ class Requirement(Schema):
 
 
 class Tier(Schema):
-    """Called off at least so many minutes before the start, so much of the price is given back."""
+    """Called off at least so many minutes before the start, so much of the price is given back, or all but a fee."""
 
     beforeMinutes = fields.Integer(required=True)
-    refundPercent = fields.Integer(required=True)
+    refundPercent = fields.Integer()
+    feeAmount = fields.Integer()
 
 
 class Policy(Schema):

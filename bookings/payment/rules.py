@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from bookings.money import percent_of
-
 STATUSES = (
     "unpaid",
     "requires_action",
@@ -57,22 +55,8 @@ def on_booking(status: str) -> str:
     return "unpaid" if status == "cancelled" else status
 
 
-def refund_percent(policy: Mapping[str, Any] | None, *, left: timedelta, by_staff: bool) -> int:
-    """How much of the price is given back when a booking is called off with so much time left until its start.
-
-    Staff calling it off give everything back, as does a booking without a policy. Otherwise the first tier counts, the
-    longest notice first, whose notice was kept; with none of them kept, nothing is given back.
-    """
-    if by_staff or policy is None:
-        return 100
-    for tier in sorted(policy["tiers"], key=lambda tier: -int(tier["beforeMinutes"])):
-        if left >= timedelta(minutes=tier["beforeMinutes"]):
-            return int(tier["refundPercent"])
-    return 0
-
-
-def called_off(payment: Mapping[str, Any], percent: int) -> Step | None:
-    """What becomes of a payment whose booking was called off, when so much of it is to be given back; None: nothing.
+def called_off(payment: Mapping[str, Any], fee: int) -> Step | None:
+    """What becomes of a payment whose booking was called off, when so much of the money is kept; None: nothing.
 
     Of reserved money only what we keep is taken. What was promised or given back before counts.
     """
@@ -80,10 +64,10 @@ def called_off(payment: Mapping[str, Any], percent: int) -> Step | None:
     if status in WAITING:
         return Step("cancel", payment["amount"])
     if status == "authorized":
-        kept = payment["amount"] - percent_of(payment["amount"], percent)
+        kept = min(fee, payment["amount"])
         return Step("capture", kept) if kept else Step("cancel", payment["amount"])
     if status in HOLDING:
-        due = percent_of(payment["captured"], percent) - payment["refunded"] - payment["refunding"]
+        due = payment["captured"] - fee - payment["refunded"] - payment["refunding"]
         return Step("refund", due) if due > 0 else None
     return None
 

@@ -1,9 +1,7 @@
-"""What becomes of the money when a booking is called off: its own policy decides, as it was agreed."""
+"""What becomes of the money when a booking is called off: the booking says which fees are kept, the rest goes back."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from bookings import queries
@@ -17,21 +15,16 @@ _sql = queries.load("payment")
 
 
 def settle(tx: Tx, settings: Settings, event: Event) -> None:
-    """Plan what the gateway is to be told about each payment of a booking that was cancelled or declined."""
+    """Plan what the gateway is to be told about each payment of a booking that was cancelled or declined. Fees are kept
+    from its present payment, as far as that goes; what it lacks stays owed."""
     assert event.booking_id is not None
-    percent = _percent(event)
+    fee = (event.data["fees"] or {"amount": 0})["amount"]
     for row in tx.all(_sql.of_booking, {"booking_id": event.booking_id}):
         payment_id: UUID = row["id"]
         held = ledger.hold(tx, settings, payment_id)
-        step = rules.called_off(held.payment, percent)
+        step = rules.called_off(held.payment, fee if held.payment["is_current"] else 0)
         if step is not None and not ledger.is_planned(held, step.kind):
-            reason = f"{event.type.replace('booking.', 'Booking ')}: {percent}% are given back."
+            kept = f"{fee} are kept" if fee else "everything is given back"
+            reason = f"{event.type.replace('booking.', 'Booking ')}: {kept}."
             ledger.plan(held, step, SYSTEM_CALLER, reason, at_once=True)
             ledger.store(held)
-
-
-def _percent(event: Event) -> int:
-    data: dict[str, Any] = event.data
-    left = datetime.fromisoformat(data["startAt"]) - event.occurred_at
-    by_staff = str(event.actor_id) != data["userId"]
-    return rules.refund_percent(data["cancellationPolicy"], left=left, by_staff=by_staff)

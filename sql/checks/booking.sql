@@ -50,18 +50,18 @@ SELECT a.resource_id, a.booking_id, a.hold_id, a.during, a.units
     OR (a.exclusive AND a.units <> 1 AND a.released_at IS NULL)
 
 -- name: booking_without_claim
--- A booking that was not called off holds every resource that it names.
+-- A booking that was neither called off nor released holds every resource that it names.
 SELECT b.id, b.status, wanted.resource_id
   FROM bookings AS b, unnest(b.resource_ids) AS wanted (resource_id)
- WHERE b.status NOT IN ('cancelled', 'declined')
+ WHERE b.status NOT IN ('cancelled', 'declined') AND b.released_at IS NULL
    AND NOT EXISTS (SELECT FROM allocations AS a
                     WHERE a.booking_id = b.id AND a.resource_id = wanted.resource_id AND a.released_at IS NULL)
 
 -- name: claim_of_called_off_booking
--- A booking that was called off holds nothing.
+-- A booking that was called off or released holds nothing.
 SELECT b.id, b.status, a.resource_id
   FROM bookings AS b JOIN allocations AS a ON a.booking_id = b.id
- WHERE b.status IN ('cancelled', 'declined') AND a.released_at IS NULL
+ WHERE (b.status IN ('cancelled', 'declined') OR b.released_at IS NOT NULL) AND a.released_at IS NULL
 
 -- name: claim_disagrees
 -- A live claim is of a resource that its booking names, for its time with its buffers, and for its units and places.
@@ -94,6 +94,21 @@ SELECT b.id, b.price_amount, b.currency, b.payment_required, b.payment_status
     OR (b.payment_status IS NOT NULL AND (b.price_amount IS NULL OR b.payment_status NOT IN
         ('unpaid', 'requires_action', 'authorized', 'paid', 'partially_refunded', 'refunded', 'failed', 'expired')))
     OR b.party_size < 1 OR b.buffer_before_minutes < 0 OR b.buffer_after_minutes < 0
+
+-- name: policy_broken
+-- Fees are of a currency and at least something; a booking is moved no more often than was agreed; only one that nobody
+-- came to (or was said so) is released without being called off.
+SELECT b.id, b.fee_amount, b.currency, b.reschedules, b.policy, b.released_at, b.status
+  FROM bookings AS b
+ WHERE (b.fee_amount IS NOT NULL AND (b.currency IS NULL OR b.fee_amount <= 0))
+    OR b.reschedules < 0 OR b.reschedules > (b.policy ->> 'maxReschedules')::integer
+    OR (b.released_at IS NOT NULL AND b.status NOT IN ('no_show', 'completed'))
+
+-- name: overbooked_unsaid
+-- Where a claim stands beside others on purpose, its booking says so.
+SELECT b.id, a.resource_id, a.during
+  FROM allocations AS a JOIN bookings AS b ON b.id = a.booking_id
+ WHERE a.overbooked AND a.released_at IS NULL AND NOT b.overbooked
 
 -- name: no_time
 -- A booking ends after it starts.

@@ -1,7 +1,22 @@
 -- Bookings: the agreement, its claims, its history. Only bookings/booking/ uses these.
 
+-- fragment: movable
+-- Whether booking `b` has a policy and can still be called off or moved.
+b.policy IS NOT NULL AND b.status IN ('pending', 'confirmed')
+
+-- fragment: cancel_until
+-- Until when its customer may call booking `b` off on ordinary terms.
+CASE WHEN {movable} THEN btrim(to_json((b.start_at
+    - make_interval(mins => (b.policy ->> 'cancelCutoffMinutes')::integer)) AT TIME ZONE 'UTC')::text, '"') || 'Z' END
+
+-- fragment: reschedule_until
+-- Until when its customer may move booking `b`.
+CASE WHEN {movable} THEN btrim(to_json((b.start_at
+    - make_interval(mins => (b.policy ->> 'rescheduleCutoffMinutes')::integer)) AT TIME ZONE 'UTC')::text, '"') || 'Z' END
+
 -- fragment: document
--- The JSON of a booking `b`, defined here once for REST, events, webhooks and sockets. Instants are UTC with Z.
+-- The JSON of a booking `b`, defined here once for REST, events, webhooks and sockets. Instants are UTC with Z. What
+-- calling it off would cost is true for a moment only: reading fills it in (bookings/booking/reading.py).
 (SELECT row_to_json(d) FROM (SELECT
     b.id,
     b.user_id AS "userId",
@@ -20,6 +35,15 @@
     b.payment_required AS "paymentRequired",
     b.payment_status AS "paymentStatus",
     b.cancellation_policy AS "cancellationPolicy",
+    b.policy,
+    {cancel_until} AS "canCancelUntil",
+    {reschedule_until} AS "canRescheduleUntil",
+    CASE WHEN {movable} THEN greatest((b.policy ->> 'maxReschedules')::integer - b.reschedules, 0) END AS "reschedulesLeft",
+    NULL AS "cancellationFeeNow",
+    CASE WHEN b.fee_amount IS NOT NULL
+        THEN json_build_object('amount', b.fee_amount, 'currency', b.currency) END AS fees,
+    b.overbooked,
+    btrim(to_json(b.released_at AT TIME ZONE 'UTC')::text, '"') || 'Z' AS "releasedAt",
     b.title,
     b.description,
     b.location,
@@ -265,7 +289,8 @@ SELECT {document}::text, b.version FROM bookings AS b WHERE b.id = %(id)s::uuid 
 -- actor is an admin or owns something it claims.
 SELECT b.id, b.user_id, b.resource_ids, b.start_at, b.end_at, b.units, b.status, b.version,
        b.title, b.description, b.location, b.notes, b.status_reason, b.payment_status, b.service_id,
-       b.buffer_before_minutes, b.buffer_after_minutes, b.session_places, b.reminder_leads, {document} AS document,
+       b.provider_id, b.workspace_id, b.party_size, b.price_amount, b.currency, b.cancellation_policy, b.policy,
+       b.reschedules, b.fee_amount, b.overbooked, b.released_at, b.buffer_before_minutes, b.buffer_after_minutes, b.session_places, b.reminder_leads, {document} AS document,
        %(is_admin)s OR EXISTS (
            SELECT FROM resources WHERE id = ANY (b.resource_ids) AND owner_id = %(actor_id)s) AS is_staff
   FROM bookings AS b WHERE b.id = %(id)s AND {visible} FOR NO KEY UPDATE OF b
@@ -276,7 +301,9 @@ WITH changed AS (
     UPDATE bookings SET
         title = %(title)s, description = %(description)s, location = %(location)s, notes = %(notes)s,
         start_at = %(start_at)s, end_at = %(end_at)s, status = %(status)s, status_reason = %(status_reason)s,
-        payment_status = %(payment_status)s, version = version + 1, updated_at = %(now)s
+        payment_status = %(payment_status)s, resource_ids = %(resource_ids)s::uuid[], provider_id = %(provider_id)s,
+        workspace_id = %(workspace_id)s, reschedules = %(reschedules)s, fee_amount = %(fee_amount)s,
+        overbooked = %(overbooked)s, released_at = %(released_at)s, version = version + 1, updated_at = %(now)s
      WHERE id = %(id)s AND version = %(version)s AND status = %(from_status)s
     RETURNING *
 ), answer AS (

@@ -27,7 +27,7 @@ HELD = {
     "bookings": Held(
         "bookings",
         ("title", "description", "location", "notes", "status_reason"),
-        ("status", "currency", "payment_status", "cancellation_policy"),
+        ("status", "currency", "payment_status", "cancellation_policy", "policy"),
     ),
     "booking_history": Held("bookings", ("reason",), ("action", "status", "request_id")),
     "events": Held("bookings", ("data",), ("type", "topics", "request_id")),

@@ -74,6 +74,27 @@ UPDATE bookings SET price_amount = 100 WHERE id = {other}
 -- A payment status that nobody knows.
 UPDATE bookings SET price_amount = 100, currency = 'EUR', payment_status = 'forgiven' WHERE id = {other}
 
+-- name: fee_of_no_currency
+-- A fee of no currency.
+UPDATE bookings SET fee_amount = 100 WHERE id = {other}
+
+-- name: moved_too_often
+-- A booking that was moved more often than was agreed.
+UPDATE bookings SET policy = '{"maxReschedules": 1}', reschedules = 2 WHERE id = {other}
+
+-- name: released_but_coming
+-- A booking whose time is free although it is to take place.
+WITH freed AS (UPDATE allocations SET released_at = now() WHERE booking_id = {other})
+UPDATE bookings SET released_at = now() WHERE id = {other}
+
+-- name: claim_kept_by_a_released_booking
+-- A claim kept by a released booking.
+UPDATE bookings SET released_at = now(), status = 'no_show' WHERE id = {one}
+
+-- name: overbooked_in_secret
+-- A claim that stands outside the constraint although its booking does not say so.
+UPDATE allocations SET overbooked = true WHERE booking_id = {other}
+
 -- name: version_without_history
 -- A version without history.
 DELETE FROM booking_history WHERE action = 'cancel'

@@ -46,7 +46,7 @@ def test_declining_gives_everything_back(till: Till) -> None:
     till.staff.act(booking, "decline")
     till.work()
     assert till.status(booking) == ("declined", "refunded")
-    assert till.payment(payment)["operations"][-1]["reason"] == "Booking declined: 100% are given back."
+    assert till.payment(payment)["operations"][-1]["reason"] == "Booking declined: everything is given back."
 
 
 @pytest.mark.parametrize(

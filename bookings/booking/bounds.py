@@ -1,0 +1,70 @@
+"""What its policy makes of the wish to call a booking off or to move it: whom it binds, what it costs, what is refused.
+
+It binds the booking's customer. Staff pay no fees; behind a cut-off they, too, have to say that they override, and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from bookings.auth import SYSTEM, Actor
+from bookings.booking import policies
+from bookings.booking.errors import MovedTooOften, TooLate
+from bookings.booking.policies import NO_SHOW, REFUSE, Verdict
+from bookings.errors import Forbidden, Invalid
+from bookings.fields import instant_text
+
+Booking = Mapping[str, Any]
+
+
+def check_override(booking: Booking, *, override: bool, reason: str | None) -> None:
+    """Whoever overrides rules is staff and says why. Raises Forbidden, Invalid."""
+    if override and not booking["is_staff"]:
+        raise Forbidden("Only staff may override.")
+    if override and not reason:
+        raise Invalid([("reason", "Say why you override.")])
+
+
+def calling_off(booking: Booking, actor: Actor, now: datetime, *, override: bool) -> tuple[str, dict[str, Any]]:
+    """Which action it is for the state machine, `cancel` or `no-show`, and what changes with it. Raises TooLate."""
+    verdict = policies.cancelling(booking, now)
+    if not _binds(booking, actor, override):
+        if verdict.until is not None and not override and actor.id != SYSTEM.id:
+            raise _too_late(verdict, booking)
+        return "cancel", {"fee_amount": None}
+    if verdict.how == REFUSE:
+        raise _too_late(verdict, booking)
+    if verdict.how == NO_SHOW and booking["status"] == "confirmed":
+        return "no-show", _charged(booking, verdict.fee) | {"released_at": now}
+    return "cancel", _charged(booking, verdict.fee)
+
+
+def moving(booking: Booking, actor: Actor, now: datetime, *, override: bool) -> dict[str, Any]:
+    """What changes with a move besides the time. Raises TooLate, MovedTooOften."""
+    verdict = policies.rescheduling(booking, now)
+    if override:
+        return {}
+    if verdict.how == REFUSE and verdict.until is not None:
+        raise _too_late(verdict, booking)
+    if not _binds(booking, actor, override):
+        return {}
+    if verdict.how == REFUSE:
+        raise MovedTooOften(allowed=booking["policy"]["maxReschedules"])
+    return _charged(booking, verdict.fee) | {"reschedules": booking["reschedules"] + 1}
+
+
+def _binds(booking: Booking, actor: Actor, override: bool) -> bool:
+    return actor.id == booking["user_id"] and not override
+
+
+def _charged(booking: Booking, fee: int) -> dict[str, Any]:
+    """The sum of fees after one more; a booking without a price has none."""
+    return {"fee_amount": (booking["fee_amount"] or 0) + fee} if fee else {}
+
+
+def _too_late(verdict: Verdict, booking: Booking) -> TooLate:
+    assert verdict.until is not None
+    how = " Staff may override, with a reason." if booking["is_staff"] else ""
+    return TooLate(f"That was possible until {instant_text(verdict.until)}.{how}", until=instant_text(verdict.until))

@@ -1,0 +1,148 @@
+"""What was agreed about calling off, moving and coming: pure functions over a booking and its `policy`.
+
+A policy is what the rules said when the booking was made; its keys are those of the rules (docs/scheduling.md). Minutes
+count back from the start (for `releaseAfterMinutes` on from it); an instant that is exactly so many minutes away still
+belongs to the better side. Fees are whole minor units of the booking's currency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from bookings.money import percent_of
+
+Booking = Mapping[str, Any]
+#: the rules that are kept with a booking; `cancellationPolicy` has had a place of its own before there were others
+KEPT = (
+    "cancelCutoffMinutes",
+    "lateCancel",
+    "rescheduleCutoffMinutes",
+    "reschedulePolicy",
+    "maxReschedules",
+    "checkInOpensMinutes",
+    "releaseAfterMinutes",
+)
+FEE, REFUSE, NO_SHOW = LATE = ("fee", "refuse", "noShow")
+CONFIRM, PAY = "confirm", "pay"
+AFTER_NO_SHOWS = (CONFIRM, PAY, REFUSE)
+#: what can still be called off
+_OPEN = ("pending", "confirmed")
+
+
+def said(name: str, layers: Iterable[Mapping[str, Any]]) -> Any:
+    """A rule as the first layer says it that says it; give the most specific layer first."""
+    return next((layer[name] for layer in layers if layer.get(name) is not None), None)
+
+
+def agreed(*layers: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What is kept with a new booking, from the rules of resource, service and business in this order; or None."""
+    kept = {name: value for name in KEPT if (value := said(name, layers)) is not None}
+    return kept or None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a customer may do something now, and what it costs. `how`: "" (nothing is in the way), "fee", "refuse" or
+    "noShow"; `until`: the cut-off that has passed."""
+
+    how: str = ""
+    fee: int = 0
+    until: datetime | None = None
+
+
+def cutoff(booking: Booking, rule: str) -> datetime | None:
+    """The last instant on ordinary terms; None: there is no cut-off."""
+    minutes = (booking["policy"] or {}).get(rule)
+    return None if minutes is None else booking["start_at"] - timedelta(minutes=minutes)
+
+
+def cancelling(booking: Booking, now: datetime) -> Verdict:
+    """What becomes of it when its customer calls it off."""
+    until = cutoff(booking, "cancelCutoffMinutes")
+    if until is None or now <= until:
+        return Verdict("", cancellation_fee(booking, now))
+    late = (booking["policy"] or {}).get("lateCancel", REFUSE)
+    if late == REFUSE:
+        return Verdict(REFUSE, until=until)
+    if late == NO_SHOW:
+        return Verdict(NO_SHOW, booking["price_amount"] or 0, until)
+    fee = cancellation_fee(booking, now)
+    return Verdict(FEE, fee if booking["cancellation_policy"] else booking["price_amount"] or 0, until)
+
+
+def cancellation_fee(booking: Booking, now: datetime) -> int:
+    """What the tiers of its cancellation policy keep of the price: the first tier, the longest notice first, whose
+    notice is kept; without one the whole price, without a policy nothing."""
+    price, policy = booking["price_amount"], booking["cancellation_policy"]
+    if not price or policy is None:
+        return 0
+    tier = _tier(policy, booking["start_at"] - now)
+    if tier is None:
+        return int(price)
+    if tier.get("feeAmount") is not None:
+        return min(int(tier["feeAmount"]), int(price))
+    return int(price - percent_of(price, tier["refundPercent"]))
+
+
+def rescheduling(booking: Booking, now: datetime) -> Verdict:
+    """Whether its customer may move it, and what that costs. Refused without `until`: it was moved often enough."""
+    if moves_left(booking) == 0:
+        return Verdict(REFUSE)
+    until = cutoff(booking, "rescheduleCutoffMinutes")
+    if until is not None and now > until:
+        return Verdict(REFUSE, until=until)
+    return Verdict("", _move_fee(booking, now))
+
+
+def moves_left(booking: Booking) -> int | None:
+    """How often its customer may still move it; None: any number of times."""
+    most = (booking["policy"] or {}).get("maxReschedules")
+    return None if most is None else max(0, most - booking["reschedules"])
+
+
+def _move_fee(booking: Booking, now: datetime) -> int:
+    price, policy = booking["price_amount"], (booking["policy"] or {}).get("reschedulePolicy")
+    if not price or policy is None:
+        return 0
+    tier = _tier(policy, booking["start_at"] - now) or min(policy["tiers"], key=lambda one: one["beforeMinutes"])
+    if tier.get("feeAmount") is not None:
+        return min(int(tier["feeAmount"]), int(price))
+    return percent_of(price, tier["feePercent"])
+
+
+def _tier(policy: Mapping[str, Any], left: timedelta) -> Mapping[str, Any] | None:
+    """The first tier, the longest notice first, whose notice is kept with so much time left."""
+    tiers = sorted(policy["tiers"], key=lambda tier: -int(tier["beforeMinutes"]))
+    return next((tier for tier in tiers if left >= timedelta(minutes=tier["beforeMinutes"])), None)
+
+
+def fee_now(booking: Booking, now: datetime) -> int | None:
+    """What calling it off would cost its customer now; None: nothing can be charged, or it cannot be called off."""
+    if booking["price_amount"] is None or booking["status"] not in _OPEN:
+        return None
+    verdict = cancelling(booking, now)
+    return None if verdict.how == REFUSE else verdict.fee
+
+
+def check_in_opens(booking: Booking, otherwise: timedelta) -> timedelta:
+    """How long before the start check-in becomes possible."""
+    minutes = (booking["policy"] or {}).get("checkInOpensMinutes")
+    return otherwise if minutes is None else timedelta(minutes=minutes)
+
+
+def is_unattended(booking: Booking, now: datetime) -> bool:
+    """Whether nobody has come for so long that its time is given back."""
+    minutes = (booking["policy"] or {}).get("releaseAfterMinutes")
+    return minutes is not None and now >= booking["start_at"] + timedelta(minutes=minutes)
+
+
+def after_no_shows(rule: Mapping[str, Any] | None, times: int, *, price: int | None) -> str:
+    """What a customer who did not come so often must do: "" (nothing), "confirm" (be confirmed by staff), "pay" before
+    it is confirmed, or "refuse". What costs nothing cannot be paid, so staff look at it instead."""
+    if rule is None or times < rule["count"]:
+        return ""
+    then = str(rule["then"])
+    return CONFIRM if then == PAY and not price else then
