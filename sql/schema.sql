@@ -39,6 +39,22 @@ BEGIN
     RETURN NULL;
 END $function$;
 
+CREATE OR REPLACE FUNCTION allocations_tell()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        PERFORM tell_calendar_change(OLD.resource_id, NULL, tstzmultirange(OLD.during), NULL,
+                                     CASE WHEN OLD.places IS NOT NULL THEN OLD.start_at END);
+    END IF;
+    IF TG_OP = 'INSERT' OR TG_OP = 'UPDATE' AND (NEW.resource_id, NEW.during) <> (OLD.resource_id, OLD.during) THEN
+        PERFORM tell_calendar_change(NEW.resource_id, NULL, tstzmultirange(NEW.during), NULL,
+                                     CASE WHEN NEW.places IS NOT NULL THEN NEW.start_at END);
+    END IF;
+    RETURN NULL;
+END $function$;
+
 CREATE OR REPLACE FUNCTION bookings_check_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -66,6 +82,26 @@ BEGIN
             USING ERRCODE = 'exclusion_violation', CONSTRAINT = 'allocations_claimed_together';
     END IF;
     RETURN claimed = wanted;
+END $function$;
+
+CREATE OR REPLACE FUNCTION closures_tell()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    PERFORM tell_calendar_change(resource_id, NULL, range_agg(during)) FROM touched GROUP BY resource_id;
+    RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION closures_tell_both()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    PERFORM tell_calendar_change(resource_id, NULL, range_agg(during))
+       FROM (SELECT resource_id, during FROM before UNION SELECT resource_id, during FROM after) AS touched
+      GROUP BY resource_id;
+    RETURN NULL;
 END $function$;
 
 CREATE OR REPLACE FUNCTION overview_recount_bookings(lower_end timestamp with time zone, upper_end timestamp with time zone)
@@ -180,6 +216,15 @@ BEGIN
     RETURN NULL;
 END $function$;
 
+CREATE OR REPLACE FUNCTION resources_tell()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    PERFORM tell_calendar_change(NEW.id, NULL, NULL);
+    RETURN NULL;
+END $function$;
+
 CREATE OR REPLACE FUNCTION reviews_keep_totals()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -212,6 +257,65 @@ BEGIN
     END IF;
     RETURN NULL;
 END $function$;
+
+CREATE OR REPLACE FUNCTION schedule_days_tell()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    PERFORM tell_calendar_change(CASE layer WHEN 'resource' THEN subject_id END,
+                                 CASE layer WHEN 'service' THEN subject_id END, NULL, array_agg(DISTINCT date))
+       FROM touched, LATERAL (VALUES (day), (day + 1)) AS concerned (date) GROUP BY layer, subject_id;
+    RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION schedules_tell()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    said schedules := coalesce(NEW, OLD);
+BEGIN
+    PERFORM tell_calendar_change(CASE said.layer WHEN 'resource' THEN said.subject_id END,
+                                 CASE said.layer WHEN 'service' THEN said.subject_id END, NULL);
+    RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION service_parts_tell()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    PERFORM tell_calendar_change(NULL, id, NULL)
+       FROM services WHERE id IN (SELECT service_id FROM touched) AND version > 1;
+    RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION services_tell()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    PERFORM tell_calendar_change(NULL, NEW.id, NULL);
+    RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION tell_calendar_change(resource uuid, service uuid, spans tstzmultirange, days date[] DEFAULT NULL::date[], session timestamp with time zone DEFAULT NULL::timestamp with time zone)
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+    INSERT INTO outbox (type, topics, data, occurred_at)
+    SELECT 'calendar.changed', '{}', json_build_object(
+               'resourceId', resource, 'serviceId', service,
+               'spans', (SELECT json_agg(json_build_object(
+                             'from', btrim(to_json(lower(span) AT TIME ZONE 'UTC')::text, '"') || 'Z',
+                             'to', btrim(to_json(upper(span) AT TIME ZONE 'UTC')::text, '"') || 'Z'))
+                           FROM unnest(CASE WHEN (SELECT count(*) FROM unnest(spans)) > 200
+                                            THEN range_merge(spans)::tstzmultirange ELSE spans END) AS span),
+               'dates', CASE WHEN cardinality(days) <= 400 THEN to_json(days) END,
+               'sessionAt', btrim(to_json(session AT TIME ZONE 'UTC')::text, '"') || 'Z'),
+           clock_timestamp()
+$function$;
 
 CREATE OR REPLACE FUNCTION users_keep_an_admin()
  RETURNS trigger
@@ -269,6 +373,9 @@ CREATE INDEX allocations_held ON allocations USING btree (expires_at) WHERE expi
 CREATE INDEX allocations_of_hold ON allocations USING btree (hold_id) WHERE hold_id IS NOT NULL;
 CREATE INDEX allocations_overbooked ON allocations USING btree (resource_id) WHERE overbooked AND released_at IS NULL;
 CREATE INDEX allocations_shared ON allocations USING gist (resource_id, during) WHERE NOT exclusive AND released_at IS NULL AND NOT overbooked;
+CREATE TRIGGER allocations_changed_told AFTER UPDATE OF resource_id, during, units, released_at, overbooked ON allocations FOR EACH ROW WHEN (upper(old.during) > now() AND (old.hold_id IS NOT NULL AND old.released_at IS DISTINCT FROM new.released_at OR old.resource_id <> new.resource_id OR old.during <> new.during OR old.units <> new.units OR old.overbooked <> new.overbooked)) EXECUTE FUNCTION allocations_tell();
+CREATE TRIGGER allocations_held_told AFTER INSERT ON allocations FOR EACH ROW WHEN (new.hold_id IS NOT NULL) EXECUTE FUNCTION allocations_tell();
+CREATE TRIGGER allocations_left_told AFTER DELETE ON allocations FOR EACH ROW WHEN (old.released_at IS NULL AND upper(old.during) > now()) EXECUTE FUNCTION allocations_tell();
 CREATE CONSTRAINT TRIGGER allocations_within_capacity AFTER INSERT OR UPDATE OF resource_id, exclusive, during, units, released_at, overbooked, expires_at ON allocations NOT DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW WHEN (NOT new.exclusive AND new.released_at IS NULL AND NOT new.overbooked) EXECUTE FUNCTION allocations_check_capacity();
 
 CREATE TABLE audit_entries (
@@ -386,6 +493,9 @@ CREATE TABLE closures (
 );
 CREATE INDEX closures_of_business ON closures USING gist (during) WHERE resource_id IS NULL;
 CREATE INDEX closures_of_resource ON closures USING gist (resource_id, during);
+CREATE TRIGGER closures_changed_told AFTER UPDATE ON closures REFERENCING OLD TABLE AS before NEW TABLE AS after FOR EACH STATEMENT EXECUTE FUNCTION closures_tell_both();
+CREATE TRIGGER closures_gone_told AFTER DELETE ON closures REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION closures_tell();
+CREATE TRIGGER closures_made_told AFTER INSERT ON closures REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION closures_tell();
 
 CREATE TABLE event_consumers (
     name text NOT NULL,
@@ -760,6 +870,7 @@ END) STORED NOT NULL,
 CREATE INDEX resources_by_kind ON resources USING btree (kind, name, id);
 CREATE INDEX resources_by_owner ON resources USING btree (owner_id);
 CREATE CONSTRAINT TRIGGER resources_capacity_covers_claims AFTER UPDATE OF capacity ON resources NOT DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW WHEN (new.capacity < old.capacity) EXECUTE FUNCTION resources_check_capacity();
+CREATE TRIGGER resources_changed_told AFTER UPDATE OF active, capacity, time_zone ON resources FOR EACH ROW WHEN (old.active <> new.active OR old.capacity <> new.capacity OR old.time_zone <> new.time_zone) EXECUTE FUNCTION resources_tell();
 
 CREATE TABLE review_totals (
     subject_id uuid NOT NULL,
@@ -817,6 +928,9 @@ CREATE TABLE schedule_days (
     note text,
     CONSTRAINT schedule_days_pkey PRIMARY KEY (layer, subject_id, day)
 );
+CREATE TRIGGER schedule_days_changed_told AFTER UPDATE ON schedule_days REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION schedule_days_tell();
+CREATE TRIGGER schedule_days_gone_told AFTER DELETE ON schedule_days REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION schedule_days_tell();
+CREATE TRIGGER schedule_days_made_told AFTER INSERT ON schedule_days REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION schedule_days_tell();
 
 CREATE TABLE schedules (
     layer text NOT NULL,
@@ -830,6 +944,9 @@ CREATE TABLE schedules (
     CONSTRAINT schedules_business_is_one CHECK ((layer = 'business'::text) = (subject_id = '00000000-0000-0000-0000-000000000000'::uuid)),
     CONSTRAINT schedules_layer_known CHECK (layer = ANY (ARRAY['business'::text, 'service'::text, 'resource'::text]))
 );
+CREATE TRIGGER schedules_changed_told AFTER UPDATE ON schedules FOR EACH ROW WHEN (old.weekly IS DISTINCT FROM new.weekly OR old.holidays IS DISTINCT FROM new.holidays OR old.rules IS DISTINCT FROM new.rules) EXECUTE FUNCTION schedules_tell();
+CREATE TRIGGER schedules_gone_told AFTER DELETE ON schedules FOR EACH ROW EXECUTE FUNCTION schedules_tell();
+CREATE TRIGGER schedules_made_told AFTER INSERT ON schedules FOR EACH ROW WHEN (new.weekly IS NOT NULL OR new.holidays IS NOT NULL OR new.rules <> '{}'::jsonb) EXECUTE FUNCTION schedules_tell();
 
 CREATE TABLE service_requirements (
     service_id uuid NOT NULL,
@@ -841,6 +958,8 @@ CREATE TABLE service_requirements (
     CONSTRAINT service_requirements_count_positive CHECK (count >= 1 AND count <= 10),
     CONSTRAINT service_requirements_kind_known CHECK (kind = ANY (ARRAY['workspace'::text, 'equipment'::text]))
 );
+CREATE TRIGGER service_requirements_gone_told AFTER DELETE ON service_requirements REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION service_parts_tell();
+CREATE TRIGGER service_requirements_made_told AFTER INSERT ON service_requirements REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION service_parts_tell();
 
 CREATE TABLE service_resources (
     service_id uuid NOT NULL,
@@ -849,6 +968,8 @@ CREATE TABLE service_resources (
     CONSTRAINT service_resources_pkey PRIMARY KEY (service_id, resource_id)
 );
 CREATE INDEX service_resources_by_resource ON service_resources USING btree (resource_id, service_id);
+CREATE TRIGGER service_resources_gone_told AFTER DELETE ON service_resources REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION service_parts_tell();
+CREATE TRIGGER service_resources_made_told AFTER INSERT ON service_resources REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION service_parts_tell();
 
 CREATE TABLE services (
     id uuid NOT NULL,
@@ -895,6 +1016,7 @@ CREATE INDEX services_by_slug ON services USING btree (slug, archived_at);
 CREATE INDEX services_by_trigrams ON services USING gin (name gin_trgm_ops);
 CREATE INDEX services_by_words ON services USING gin (words);
 CREATE INDEX services_featured ON services USING btree (name, id) WHERE featured AND archived_at IS NULL;
+CREATE TRIGGER services_changed_told AFTER UPDATE ON services FOR EACH ROW WHEN (old.durations IS DISTINCT FROM new.durations OR old.buffer_before_minutes IS DISTINCT FROM new.buffer_before_minutes OR old.buffer_after_minutes IS DISTINCT FROM new.buffer_after_minutes OR old.capacity IS DISTINCT FROM new.capacity OR old.min_party_size IS DISTINCT FROM new.min_party_size OR old.max_party_size IS DISTINCT FROM new.max_party_size OR old.archived_at IS DISTINCT FROM new.archived_at) EXECUTE FUNCTION services_tell();
 
 CREATE TABLE test_gateway_charges (
     ref text NOT NULL,

@@ -2,5 +2,7 @@
 
 Owns no table. Keeps one-time tickets in Redis. docs/sockets.md defines every frame.
 
+days: what the events mean for the days on which something can be booked.
+
 handshake → connection (one a socket: queue in, queue out) → commands; reader (one a process) → hub → connections.
 """

@@ -103,8 +103,7 @@ def subscribe(context: Context, data: dict[str, Any]) -> Answer:
     """Hear topics."""
     actor = context.connection.actor
     if "topics" in data:
-        topics = names.spelt_out(actor, data["topics"])
-        names.check(context.database, actor, topics)
+        topics = names.named(context.database, actor, names.spelt_out(actor, data["topics"]))
     else:
         topics = names.usual(context.database, actor)
     return _subscribed(context, topics, data.get("after"))
@@ -127,8 +126,10 @@ def _subscribed(context: Context, topics: frozenset[str], after: int | None) -> 
 def unsubscribe(context: Context, data: dict[str, Any]) -> Answer:
     """Hear topics no more; all of them when none is named."""
     connection = context.connection
-    given = data.get("topics")
-    context.hub.drop(connection, connection.topics if given is None else names.spelt_out(connection.actor, given))
+    given, dropped = data.get("topics"), connection.topics
+    if given is not None:
+        dropped = names.with_days(names.spelt_out(connection.actor, given))
+    context.hub.drop(connection, dropped)
     return _answer({"topics": sorted(connection.topics)})
 
 

@@ -61,6 +61,11 @@ class Connection:
         self._allowance, self._counted = float(BURST), time.monotonic()
         sock.full = lambda: len(ws.input_buffer) > _INBOX and self.ending is None
 
+    @property
+    def keeps_up(self) -> bool:
+        """Whether it has had everything that happened, and room for more."""
+        return self.live and len(self._queue) < QUEUE
+
     def offer(self, event: Event) -> None:
         """Queue an event unless it has had it or is behind. Called by the hub alone."""
         if not self.live or event.position <= self.position or self.ending:

@@ -15,6 +15,7 @@ from bookings.config import Settings
 from bookings.db import Database
 from bookings.errors import Unavailable
 from bookings.event.service import Event
+from bookings.realtime import days
 from bookings.realtime import topics as names
 from bookings.realtime.connection import RESTART, Connection
 from bookings.realtime.errors import TooManySockets
@@ -52,12 +53,13 @@ class Hub:
     def __init__(self, settings: Settings, database: Database) -> None:
         self.position = 0
         self._limit = settings.socket_limit
-        self._lock = threading.Lock()
+        self.lock = self._lock = threading.Lock()
         self._connections: set[Connection] = set()
         self._by_topic: dict[str, set[Connection]] = {}
         self._recent: deque[Event] = deque(maxlen=_RECENT)
         self._closing = False
         self._reader = Reader(settings, database, self)
+        self._days = days.Watch(database, self)
         _hubs.add(self)
 
     @property
@@ -115,6 +117,8 @@ class Hub:
         with self._lock:
             connection.position, connection.live = position, False
             self._set_topics(connection, topics)
+            if any(map(names.of_days, topics)):
+                self._days.back(connection, position)
 
     def catch(self, connection: Connection) -> bool:
         """Hand a socket that is behind the rest from memory; False when memory does not go back so far."""
@@ -141,6 +145,8 @@ class Hub:
                 del self._by_topic[topic]
         for topic in topics - connection.topics:
             self._by_topic.setdefault(topic, set()).add(connection)
+            if names.of_days(topic):
+                self._days.listen()
         connection.topics = topics
         connection.begun = connection.begun or bool(topics)
 
@@ -149,9 +155,32 @@ class Hub:
         with self._lock:
             self.position = event.position
             self._recent.append(event)
+            if self._days.listening:
+                self._days.note(event)
             for topic in (names.ALL, *event.topics):
                 for connection in self._by_topic.get(topic, ()):
                     connection.offer(event)
+
+    def listeners(self) -> dict[str, set[Connection]]:
+        """By the id of a service or resource, who hears of its days. Call it with the lock held."""
+        return {
+            topic.partition(":")[2]: set(connections)
+            for topic, connections in self._by_topic.items()
+            if names.of_days(topic)
+        }
+
+    def tell_days(self, told: dict[Connection, days.Days], position: int) -> dict[Connection, days.Days]:
+        """Tell sockets of changed days, up to this position; those that are behind have to wait and are returned."""
+        with self._lock:
+            waiting = {}
+            for connection, found in told.items():
+                if not connection.keeps_up:
+                    waiting[connection] = found
+                    continue
+                for (subject, zone), day in found.items():
+                    # What it has had already is not told under an older number.
+                    connection.tell(days.frame(subject, zone, day, max(position, connection.position)))
+            return {connection: found for connection, found in waiting.items() if connection in self._connections}
 
     def restart(self, position: int) -> None:
         """The order of events is not the one it was: everyone starts anew at this position."""

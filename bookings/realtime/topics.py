@@ -1,4 +1,5 @@
-"""Who may hear what. `user:<id>`: a user's own bookings. `resource:<id>`: what claims a resource. `all`: everything."""
+"""Who may hear what. `user:<id>`: a user's own bookings. `resource:<id>`: what claims a resource. `all`: everything.
+`availability:<id>`: on which days a service or a resource can be booked otherwise; for everybody."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from bookings.realtime.errors import NotYourTopic
 
 _sql = queries.load("realtime")
 ALL = "all"
-_KINDS = ("user", "resource")
+_KINDS = ("user", "resource", "availability")
+_DAYS = "availability:"
 
 
 def own(actor: Actor) -> str:
@@ -33,7 +35,10 @@ def spelt_out(actor: Actor, words: Iterable[str]) -> frozenset[str]:
     wrong = [word for word, topic in found.items() if topic is None]
     if wrong:
         raise Invalid(
-            [("topics", f"{word!r} is not a topic; use me, user:<id>, resource:<id> or all.") for word in wrong]
+            [
+                ("topics", f"{word!r} is not a topic; use availability:<id>, me, user:<id>, resource:<id> or all.")
+                for word in wrong
+            ]
         )
     return frozenset(topic for topic in found.values() if topic)
 
@@ -52,7 +57,30 @@ def permitted(database: Database, actor: Actor, topics: frozenset[str]) -> froze
         return topics
     asked = [UUID(topic.partition(":")[2]) for topic in topics if topic.startswith("resource:")]
     owned = _owned(database, actor, asked) if asked else ()
-    return topics & {own(actor), *(f"resource:{id}" for id in owned)}
+    return topics & {own(actor), *(f"resource:{id}" for id in owned), *filter(of_days, topics)}
+
+
+def of_days(topic: str) -> bool:
+    """Whether it tells of days alone."""
+    return topic.startswith(_DAYS)
+
+
+def with_days(topics: frozenset[str]) -> frozenset[str]:
+    """The topics, and for each resource among them the one that tells of its days."""
+    return topics | {_DAYS + topic.removeprefix("resource:") for topic in topics if topic.startswith("resource:")}
+
+
+def named(database: Database, actor: Actor, topics: frozenset[str]) -> frozenset[str]:
+    """What somebody hears who names these topics: of a resource its days, and its bookings if they may.
+
+    Raises NotYourTopic for other users and for everything.
+    """
+    wanted = with_days(topics)
+    heard = permitted(database, actor, wanted)
+    refused = [topic for topic in wanted - heard if not topic.startswith("resource:")]
+    if refused:
+        raise NotYourTopic(topics=sorted(refused))
+    return heard
 
 
 def check(database: Database, actor: Actor, topics: frozenset[str]) -> None:

@@ -103,7 +103,9 @@ def test_one_booking(service: Service, cast: tuple[Person, Person, str]) -> None
         reminder_of = [*("booking.created", "booking.confirmed", "booking.updated"), "booking.reminder"]
         for socket in (hers, theirs):
             assert kinds(received(socket, 4)) == reminder_of
-        assert [event["id"] for event in of_bookings(hers.events)] == [event["id"] for event in theirs.events]
+        assert [event["id"] for event in of_bookings(hers.events)] == [
+            event["id"] for event in of_bookings(theirs.events)
+        ]
         _check_events(of_bookings(hers.events), booking, after)
         assert doctor.call("POST", f"{path}/check-in", {})[0] == 200
         time.sleep(max(0, (datetime.fromisoformat(booking["startAt"]) - datetime.now(UTC)).total_seconds()))

@@ -92,12 +92,7 @@ def test_an_admin_may_hear_everything(service: Service, world: World, connect: C
 def test_foreign_topics_are_refused(world: World, connect: Connect, role: str) -> None:
     client = connect(world.user(role))
     stranger = world.provider()
-    for topics in (
-        ["all"],
-        [f"user:{stranger.id}"],
-        [f"resource:{stranger.id}"],
-        ["me", f"resource:{world.resource()}"],
-    ):
+    for topics in (["all"], [f"user:{stranger.id}"], ["me", f"resource:{world.resource()}", "all"]):
         answer = client.ask("subscribe", {"topics": topics})
         assert answer["event"] == "error"
         assert answer["data"]["code"] == "not-your-topic"
@@ -105,6 +100,17 @@ def test_foreign_topics_are_refused(world: World, connect: Connect, role: str) -
         assert answer["data"]["topics"] == topics[-1:]
     assert client.ask("join-user-room", {"userId": str(stranger.id)})["data"]["code"] == "not-your-topic"
     assert client.ask("unsubscribe")["data"]["topics"] == []
+
+
+def test_of_a_foreign_resource_one_hears_no_bookings(service: Service, world: World, connect: Connect) -> None:
+    doctor = world.provider()
+    mine, theirs = connect(world.provider()), connect(doctor)
+    for client in (mine, theirs):
+        client.ask("subscribe", {"topics": [f"resource:{doctor.id}", f"availability:{doctor.id}"]})
+    facts.write(service.database_url, 1, 3, topics=[f"resource:{doctor.id}"])
+    assert numbers(theirs.receive_count(3)) == [1, 2, 3]
+    assert mine.quiet(1)
+    assert mine.ask("unsubscribe", {"topics": [f"resource:{doctor.id}"]})["data"]["topics"] == []
 
 
 def test_resuming_while_events_flow_has_no_gap_and_no_repetition(

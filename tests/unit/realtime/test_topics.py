@@ -15,8 +15,13 @@ ID = "0199fae0-0000-7000-8000-00000000ABCD"
 
 
 def test_every_spelling_becomes_one() -> None:
-    words = ["me", f"user:{ME.id}", f"resource:{ID}", f"resource:{ID.lower()}", "all"]
-    assert topics.spelt_out(ME, words) == {f"user:{ME.id}", f"resource:{ID.lower()}", "all"}
+    words = ["me", f"user:{ME.id}", f"resource:{ID}", f"resource:{ID.lower()}", f"availability:{ID}", "all"]
+    low = ID.lower()
+    assert topics.spelt_out(ME, words) == {f"user:{ME.id}", f"resource:{low}", f"availability:{low}", "all"}
+
+
+def test_a_resource_comes_with_its_days() -> None:
+    assert topics.with_days(frozenset(["me", "resource:1"])) == {"me", "resource:1", "availability:1"}
 
 
 @pytest.mark.parametrize("word", ["", "ALL", "user:", "user:1", "room:" + ID, "resource", "user:me", " me"])
