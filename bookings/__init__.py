@@ -47,6 +47,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
     from bookings.admin.overview import blueprint as overview
     from bookings.audit.routes import blueprint as audit
     from bookings.auth import admins, public, signed_in
+    from bookings.booking.hold_routes import blueprint as hold
     from bookings.booking.routes import blueprint as booking
     from bookings.catalogue import routes as catalogue
     from bookings.catalogue import view_routes as directory
@@ -77,6 +78,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
         (directory.public, public),
         (directory.blueprint, signed_in),
         (booking, signed_in),
+        (hold, signed_in),
         (payment.of_bookings, signed_in),
         (payment.blueprint, signed_in),
         (payment.webhooks, public),

@@ -83,6 +83,10 @@ class Settings:
     max_booking_length: timedelta = timedelta(days=90)
     max_booking_ahead: timedelta = timedelta(days=1830)
     check_in_opens: timedelta = timedelta(hours=1)
+    hold_ttl: timedelta = timedelta(minutes=5)
+    hold_max: timedelta = timedelta(minutes=30)
+    hold_limit: int = 3
+    offer_ttl: timedelta = timedelta(minutes=30)
     job_lease: timedelta = timedelta(seconds=30)
     job_retry_base: timedelta = timedelta(seconds=5)
     job_retry_limit: timedelta = timedelta(hours=1)
@@ -159,6 +163,7 @@ class Settings:
         if timedelta(0) < self.event_retention < timedelta(days=1):
             raise ConfigurationError("EVENT_RETENTION is too short; set it to 1d or more, or to 0d for ever.")
         self._check_business()
+        self._check_holds()
         self._check_mail()
         self._check_payment()
         self._check_passwords()
@@ -190,6 +195,16 @@ class Settings:
             raise ConfigurationError(
                 f"PUBLIC_URL is {self.public_url!r}; set it to where people reach the service, such as https://book.example.com."
             )
+
+    def _check_holds(self) -> None:
+        if not timedelta(seconds=1) <= self.hold_ttl <= self.hold_max <= timedelta(days=1):
+            raise ConfigurationError(
+                "HOLD_TTL and HOLD_MAX do not fit; set HOLD_TTL to 1s or more, HOLD_MAX to as much or more, up to 1d."
+            )
+        if self.hold_limit < 1:
+            raise ConfigurationError("HOLD_LIMIT allows no holds at all; set it to 1 or more.")
+        if not timedelta(seconds=1) <= self.offer_ttl <= timedelta(days=7):
+            raise ConfigurationError("OFFER_TTL is no time to decide; set it to between 1s and 7d.")
 
     def _check_payment(self) -> None:
         if self.payment_gateway not in ("manual", "stripe", "test"):

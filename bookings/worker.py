@@ -14,6 +14,7 @@ from huey.consumer import Consumer
 from bookings import housekeeping
 from bookings.account import jobs as account_jobs
 from bookings.admin import overview
+from bookings.booking import jobs as booking_jobs
 from bookings.booking import unattended
 from bookings.config import Settings
 from bookings.db import Database
@@ -35,7 +36,7 @@ from bookings.review import jobs as review_jobs
 
 _TASKS_AT_ONCE = 4
 #: threads of this process that may hold a connection beside those for tasks and consumers
-_OTHERS = 6
+_OTHERS = 7
 
 
 Register = Callable[[Registry, Consumers, Database, Settings], None]
@@ -83,19 +84,23 @@ def work(settings: Settings, register: Register) -> int:
     account_jobs.register(huey, database)
     job_housekeeping.register(huey, database, settings)
     pruning.register(huey, database, settings)
+    booking_jobs.register(huey, database)
     schedule = notification_jobs.register(huey, database, settings, nudge.ring)
     planner = Planner(database, settings, schedule, nudge.ring)
     payment_jobs.sweep(huey, database, settings)
     unattended.sweep(huey, database)
     crew = Crew(database, huey, Runner(database, registry, settings, nudge.ring))
     scheduler = Scheduler(database, settings)
+    sweeper = booking_jobs.sweeper(database, nudge.ring)
     planner.start()
     scheduler.start()
+    sweeper.start()
     crew.start()
     consumers.start(database)
     _Consumer(huey, crew.begin_to_stop).run()
     planner.stop()
     scheduler.stop()
+    sweeper.stop()
     consumers.stop()
     crew.stop()
     database.close()

@@ -83,3 +83,28 @@ class StaffOnly(Forbidden):
     """Only whoever provides the booked resource, or an admin, may do this."""
 
     code = "staff-only"
+
+
+class HoldEnded(Conflict):
+    """The hold has ended: it was released, booked, or its time ran out.
+
+    `holdState` says which. Ask for the time anew.
+    """
+
+    code = "hold-ended"
+    constraints = ("holds_end_once",)
+
+
+class TooManyHolds(Conflict):
+    """So many holds at a time are not for one customer; book or release one first.
+
+    `limit` is how many there may be.
+    """
+
+    code = "too-many-holds"
+
+
+class HoldAtLimit(Conflict):
+    """The hold lasts as long as a hold may, or until its time begins; book it or let it go."""
+
+    code = "hold-at-limit"

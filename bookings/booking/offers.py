@@ -18,7 +18,7 @@ import orjson
 from bookings import clock, idempotency, queries
 from bookings.answer import Answer
 from bookings.auth import Caller
-from bookings.booking import choosing, wishes
+from bookings.booking import choosing, expiry, wishes
 from bookings.booking.choosing import Candidate, Choice, Need, Strategy
 from bookings.booking.errors import NotForYou, ResourceChanged, SlotTaken
 from bookings.catalogue import rules as catalogue
@@ -77,13 +77,38 @@ def create(
         choice = _choose(offer, wish, named, race)
         if not choice.claimed:
             raise _taken(database, offer, terms, named)
+        claims = terms | _claims(wish, terms, choice)
         try:
-            booked = database.hot(_CREATE, terms | _claims(wish, terms, choice))
+            booked = database.hot(_CREATE, claims)
         except SlotTaken:
-            continue
+            booked = None
         if booked is not None:
             return versioned(booked[0] or b"", 1, 201, location=location)
+        expiry.cleared(database, claims)
     raise ResourceChanged
+
+
+def claim(
+    database: Database, *, settings: Settings, wish: Mapping[str, Any], body: Mapping[str, Any], race: int
+) -> dict[str, Any]:
+    """Who would deliver a wished service, on which terms, as parameters of a statement that claims it.
+
+    `race` counts the attempts that somebody else was quicker in. Raises Invalid, NotForYou, SlotTaken.
+    """
+    named = {name: body[name] for name in _NAMES if body.get(name)}
+    asked = {
+        **wish,
+        "service_id": body["serviceId"],
+        "end_at": body.get("endAt"),
+        "party_size": body.get("partySize"),
+        "named": array([str(id) for id in named.values()]),
+    }
+    offer = _read(database.hot(_OFFER, asked))
+    terms = _terms(settings, offer.service, wish, body)
+    choice = _choose(offer, wish, named, race)
+    if not choice.claimed:
+        raise _taken(database, offer, terms, named)
+    return terms | _claims(wish, terms, choice)
 
 
 def _read(row: Row | None) -> Offer:

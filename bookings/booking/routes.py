@@ -13,6 +13,7 @@ from bookings.answer import Answer
 from bookings.booking import listing, quick, reading, service
 from bookings.booking.errors import (
     BookingClosed,
+    HoldEnded,
     MovedTooOften,
     NotForYou,
     ResourceChanged,
@@ -42,10 +43,13 @@ _STEP = (NotFound, StaffOnly, TransitionRefused, TooEarly, TooLate, Forbidden, C
 
 @blueprint.post("")
 @endpoint(
-    body=NewBooking, quick=quick.new_booking, answers={201: Booking}, problems=(SlotTaken, ResourceChanged, NotForYou)
+    body=NewBooking,
+    quick=quick.new_booking,
+    answers={201: Booking},
+    problems=(SlotTaken, ResourceChanged, NotForYou, HoldEnded),
 )
 def create(body: dict[str, Any]) -> Answer:
-    """Book a provider, a workspace or any resource, or several together.
+    """Book a provider, a workspace or any resource, several together, a service, or what a hold keeps.
 
     Claims all that is named, or nothing. Starts pending, or confirmed when all resources confirm by themselves.
     """

@@ -20,7 +20,7 @@ OVERRIDE = "Staff only, with a reason: whatever hours, rules, cut-offs and openi
 
 class NewBooking(Input):
     """A wish: who, what, when. A service, or at least one of providerId, resourceId and workspaceId; all that is named
-    is claimed together. With a service, what is not named is chosen."""
+    is claimed together. With a service, what is not named is chosen. Or a hold, which says all of it."""
 
     userId = fields.UUID(metadata={"description": "The customer; the caller when left out."})
     providerId = fields.UUID(allow_none=True, metadata={"description": "A resource of kind provider."})
@@ -29,7 +29,11 @@ class NewBooking(Input):
     serviceId = fields.UUID(
         allow_none=True, metadata={"description": "Length, price, policy and resources follow from it."}
     )
-    startAt = Instant(required=True)
+    holdId = fields.UUID(
+        allow_none=True,
+        metadata={"description": "Book what this hold keeps; who, what and when follow from it."},
+    )
+    startAt = Instant(metadata={"description": "Required without a hold."})
     endAt = Instant(
         metadata={
             "description": "Exclusive: the next booking may start right then. Required without a service; with one, "
@@ -54,12 +58,30 @@ class NewBooking(Input):
 
     @validates_schema(skip_on_field_errors=False, pass_original=True)
     def _is_complete(self, data: dict[str, Any], sent: dict[str, Any], **_: Any) -> None:
-        if sent.get("serviceId"):
+        if sent.get("holdId"):
+            errors = {name: "Follows from the hold." for name in _OF_HOLD if sent.get(name) is not None}
+        elif "startAt" not in sent:
+            errors = {"startAt": "Missing data for required field."}
+        elif sent.get("serviceId"):
             errors = {"units": "Follows from partySize."} if data.get("units", 1) != 1 else {}
         else:
             errors = dict(_plain_errors(sent))
         if errors:
             raise ValidationError({name: [message] for name, message in errors.items()})
+
+
+#: what a hold says already
+_OF_HOLD = (
+    "userId",
+    "providerId",
+    "resourceId",
+    "workspaceId",
+    "serviceId",
+    "startAt",
+    "endAt",
+    "units",
+    "partySize",
+)
 
 
 def _plain_errors(sent: dict[str, Any]) -> Iterable[tuple[str, str]]:

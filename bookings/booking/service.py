@@ -13,7 +13,7 @@ from bookings.answer import Answer
 from bookings.audit import service as audit
 from bookings.audit.rules import changed
 from bookings.auth import SYSTEM, SYSTEM_CALLER, Actor, Caller
-from bookings.booking import bounds, offers, policies, reading, refusals, rules, wishes
+from bookings.booking import bounds, expiry, holds, offers, policies, reading, refusals, rules, wishes
 from bookings.booking.errors import BookingClosed, SlotTaken, StaffOnly, TooEarly, TransitionRefused
 from bookings.booking.rules import ACTIONS, RELEASE, Action
 from bookings.config import Settings
@@ -21,7 +21,7 @@ from bookings.db import Database, Tx
 from bookings.errors import Conflict, Invalid, NotFound, PreconditionFailed
 from bookings.fields import instant_text
 from bookings.http import versioned
-from bookings.prepared import Prepared
+from bookings.prepared import Prepared, Row
 
 _sql = queries.load("booking")
 _CREATE = Prepared("booking.create", _sql.create)
@@ -49,21 +49,29 @@ def create(
 ) -> Answer:
     """Book: claim every named resource for the whole time or none, in one statement and one round trip.
 
-    With a service it takes two (bookings/booking/offers.py). Stores its own answer under `key`. Raises Invalid,
-    Forbidden, SlotTaken (with the next free starts), or KeyTaken.
+    With a service it takes two (bookings/booking/offers.py); a hold is booked in a transaction. Stores its own answer
+    under `key`. Raises Invalid, Forbidden, SlotTaken (with the next free starts), HoldEnded, or KeyTaken.
     """
+    if body.get("holdId"):
+        return holds.book(database, settings=settings, caller=caller, body=body, key=key)
     if body.get("serviceId"):
         return offers.create(database, settings=settings, caller=caller, body=body, key=key)
     now = clock.now()
     wishes.check_time(body["startAt"], body["endAt"], now, settings)
     wish = _wish(settings, caller, body, key, now)
-    try:
-        plain = key is None and wish["user_id"] == wish["actor_id"]
-        row = database.hot(_CREATE_OWN if plain else _CREATE, wish)
-    except SlotTaken:
-        row = None
+    plain = key is None and wish["user_id"] == wish["actor_id"]
+    row = _booked(database, _CREATE_OWN if plain else _CREATE, wish)
+    while row is None and expiry.cleared(database, wish):
+        row = _booked(database, _CREATE_OWN if plain else _CREATE, wish)
     document = row[0] if row else database.run(lambda tx: refusals.explain(tx, caller.actor, wish))
     return versioned(document or b"", 1, 201, location=f"/bookings/{wish['id']}")
+
+
+def _booked(database: Database, statement: Prepared, wish: Mapping[str, Any]) -> Row | None:
+    try:
+        return database.hot(statement, wish)
+    except SlotTaken:
+        return None
 
 
 def _wish(
@@ -252,12 +260,19 @@ def _wished_time(booking: dict[str, Any], body: Mapping[str, Any]) -> dict[str, 
 def _move_claims(tx: Tx, after: dict[str, Any]) -> None:
     tx.all(_sql.lock_resources, after)
     tx.execute(_sql.drop_claims, after)
+    while not _taken(tx, after):
+        if not expiry.clear(tx, after):
+            raise refusals.with_alternatives(tx, SlotTaken(), after)
+
+
+def _taken(tx: Tx, after: dict[str, Any]) -> bool:
     try:
         with tx.savepoint():
             if tx.execute(_sql.take_claims, after) != len(after["resource_ids"]):
                 raise SlotTaken
-    except SlotTaken as refused:
-        raise refusals.with_alternatives(tx, refused, after) from refused
+    except SlotTaken:
+        return False
+    return True
 
 
 def _write(

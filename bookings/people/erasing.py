@@ -13,6 +13,7 @@ from uuid import UUID
 from bookings import queries
 from bookings.account import directory
 from bookings.auth import SYSTEM, SYSTEM_CALLER, Caller
+from bookings.booking import holds
 from bookings.booking import service as booking
 from bookings.clock import now
 from bookings.config import Settings
@@ -45,6 +46,7 @@ def erase(tx: Tx, *, settings: Settings, caller: Caller, user_id: UUID, reason: 
         raise OthersAhead(bookings=[str(row["id"]) for row in others])
     email = directory.erase(tx, caller=caller, user_id=user_id, reason=reason)
     cancelled = _cancel_ahead(tx, settings, caller, user_id)
+    holds.release_all(tx, caller=caller, user_id=user_id)
     tx.execute(_sql.empty_resource, {"user_id": user_id, "now": now()})
     tx.execute(_sql.forget_in_failures, {"email": email})
     # The second job comes when no access token of theirs can have written anything any more.

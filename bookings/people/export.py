@@ -21,6 +21,7 @@ _PAGE = 200
 #: the lists of the document, in order
 PARTS: dict[str, LiteralString] = {
     "bookings": _sql.export_bookings,
+    "holds": _sql.export_holds,
     "payments": _sql.export_payments,
     "reviews": _sql.export_reviews,
     "notifications": _sql.export_notifications,

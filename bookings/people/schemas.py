@@ -152,6 +152,7 @@ class Export(Schema):
     exportedAt = Instant(required=True)
     profile = fields.Nested(User, required=True)
     bookings = fields.List(fields.Dict(), required=True)
+    holds = fields.List(fields.Dict(), required=True)
     payments = fields.List(fields.Dict(), required=True)
     reviews = fields.List(fields.Dict(), required=True)
     notifications = fields.List(fields.Dict(), required=True)

@@ -142,6 +142,26 @@ WITH asked AS (
 ), {claimed_and_booked}, {told}
 SELECT document::text, version FROM answer
 
+-- fragment: booked_of_service
+-- The booking of what was `claimed`, on the terms that were agreed.
+booked AS (
+    INSERT INTO bookings (id, user_id, resource_ids, provider_id, workspace_id, start_at, end_at, units, status,
+                          title, description, location, notes, created_by, created_at, updated_at,
+                          service_id, party_size, price_amount, currency, payment_required, payment_status,
+                          confirm_when_paid, buffer_before_minutes, buffer_after_minutes, session_places,
+                          cancellation_policy, reminder_leads)
+    SELECT %(id)s::uuid, %(user_id)s::uuid, %(resource_ids)s::uuid[], %(provider_id)s::uuid, %(workspace_id)s::uuid,
+           %(start_at)s::timestamptz, %(end_at)s::timestamptz, %(units)s::integer, %(status)s::text,
+           %(title)s::text, %(description)s::text, %(location)s::text, %(notes)s::text, %(actor_id)s::uuid,
+           %(now)s::timestamptz, %(now)s,
+           %(service_id)s::uuid, %(party_size)s::integer, %(price_amount)s::bigint, %(currency)s::text,
+           %(payment_required)s::boolean, %(payment_status)s::text, %(confirm_when_paid)s::boolean,
+           %(buffer_before_minutes)s::integer, %(buffer_after_minutes)s::integer, %(session_places)s::integer,
+           %(cancellation_policy)s::jsonb, %(reminder_leads)s::interval[]
+     WHERE claimed_together((SELECT count(*) FROM claimed), cardinality(%(resource_ids)s::uuid[]))
+    RETURNING *
+)
+
 -- name: create_of_service
 -- The same for what a service offers, on the terms that were read a moment ago: nothing is written when the service has
 -- changed since. Buffers are claimed with the booking's time; the terms are kept with the booking.
@@ -162,29 +182,14 @@ WITH asked AS (
      ORDER BY id
     ON CONFLICT ON CONSTRAINT allocations_no_overlap DO NOTHING
     RETURNING resource_id
-), booked AS (
-    INSERT INTO bookings (id, user_id, resource_ids, provider_id, workspace_id, start_at, end_at, units, status,
-                          title, description, location, notes, created_by, created_at, updated_at,
-                          service_id, party_size, price_amount, currency, payment_required, payment_status,
-                          confirm_when_paid, buffer_before_minutes, buffer_after_minutes, session_places,
-                          cancellation_policy, reminder_leads)
-    SELECT %(id)s, %(user_id)s, %(resource_ids)s, %(provider_id)s::uuid, %(workspace_id)s::uuid,
-           %(start_at)s, %(end_at)s::timestamptz, %(units)s, %(status)s::text,
-           %(title)s::text, %(description)s::text, %(location)s::text, %(notes)s::text, %(actor_id)s,
-           %(now)s::timestamptz, %(now)s,
-           %(service_id)s, %(party_size)s::integer, %(price_amount)s::bigint, %(currency)s::text,
-           %(payment_required)s::boolean, %(payment_status)s::text, %(confirm_when_paid)s::boolean,
-           %(buffer_before_minutes)s::integer, %(buffer_after_minutes)s::integer, %(session_places)s,
-           %(cancellation_policy)s::jsonb, %(reminder_leads)s::interval[]
-     WHERE claimed_together((SELECT count(*) FROM claimed), cardinality(%(resource_ids)s))
-    RETURNING *
-), {booked_and_told}
+), {booked_of_service}, {booked_and_told}
 
 -- fragment: room
 -- Whether resource `r` has room for the claim `w` (during, units, places).
 (CASE WHEN r.exclusive
     THEN NOT EXISTS (SELECT FROM allocations AS a
-         WHERE a.resource_id = r.id AND a.exclusive AND a.released_at IS NULL AND a.during && w.during)
+         WHERE a.resource_id = r.id AND a.exclusive AND a.released_at IS NULL AND NOT a.overbooked
+           AND a.during && w.during AND (a.expires_at IS NULL OR a.expires_at > clock_timestamp()))
     ELSE peak_claimed(r.id, w.during) + w.units <= least(r.capacity, w.places) END AND r.capacity >= w.units)
 
 -- fragment: candidate

@@ -54,6 +54,12 @@ SELECT at, key, document::text FROM (
       FROM bookings AS b WHERE b.user_id = %(user_id)s::uuid
 ) {page}
 
+-- name: export_holds
+-- Times that were kept for them.
+SELECT at, key, document::text FROM (
+    SELECT h.created_at, h.id::text, {booking.hold_document} FROM holds AS h WHERE h.user_id = %(user_id)s::uuid
+) {page}
+
 -- name: export_payments
 -- What they paid, what the gateway was told, and what it told us.
 SELECT at, key, document::text FROM (

@@ -40,6 +40,7 @@ HELD = {
     "refresh_families": Held("sessions"),
     "refresh_tokens": Held("sessions", (), ("token_hash",)),
     "invitations": Held("sessions", (), ("token_hash",)),
+    "holds": Held("holds", (), ("terms", "state")),
     "idempotency_keys": Held("answers", ("body",), ("key", "headers", "fingerprint")),
     "resources": Held(
         "resources", ("name", "description", "location", "photo_url", "amenities"), ("kind", "time_zone")

@@ -102,6 +102,12 @@ ROWS = (
     Row("POST", "/bookings/{bookingId}/check-in", _STAFF, send="nothing", given="begun"),
     Row("POST", "/bookings/{bookingId}/complete", _STAFF, send="nothing", given="begun"),
     Row("POST", "/bookings/{bookingId}/no-show", _STAFF, send="nothing", given="begun"),
+    # The customer holds a time of the provider's.
+    Row("GET", "/holds", _SIGNED_IN),
+    Row("POST", "/holds", (401, 201, 403, 201, 403, 201), send="hold for the customer"),
+    Row("GET", "/holds/{holdId}", _PARTIES),
+    Row("POST", "/holds/{holdId}/extend", _PARTIES, send="a minute more"),
+    Row("DELETE", "/holds/{holdId}", _PARTIES),
     Row("GET", "/reviews/services/{serviceId}", _ANYBODY),
     Row("GET", "/reviews/providers/{providerId}", _ANYBODY),
     Row("GET", "/reviews", _SIGNED_IN),

@@ -92,6 +92,7 @@ class Cast:
         path = path.replace("{reportId}", self.report(row.given)) if "{reportId}" in path else path
         path = path.replace("{scheduleId}", self.schedule()) if "{scheduleId}" in path else path
         path = path.replace("{gateway}", "test")
+        path = path.replace("{holdId}", self.hold()) if "{holdId}" in path else path
         path = path.replace("{paymentId}", self.payment(row.given)) if "{paymentId}" in path else path
         for word, folder, name in (
             ("{serviceId}", "/services", "service"),
@@ -107,6 +108,13 @@ class Cast:
         link = unsubscribe.link(self.client.app.extensions["settings"], self.customer.id, "reminder")
         path = path.replace("{token}", link.rpartition("/")[2])
         return path.replace("{bookingId}", self.booking(row.given)) if "{bookingId}" in path else path
+
+    def hold(self) -> str:
+        """The id of a new hold of the customer's."""
+        made = self.client.call("POST", "/holds", {**self.wish(), "ttlSeconds": 30}, token=self.token("customer"))
+        assert made.status_code == 201, made.text
+        id: str = made.get_json()["id"]
+        return id
 
     def dead_job(self) -> str:
         """The id of a new job that is dead."""
@@ -210,6 +218,8 @@ class Cast:
             "category": lambda: {"name": "Category", "slug": f"category-{next(_numbers)}"},
             "description": lambda: {"description": f"Changed by {role}"},
             "booking for the customer": self.wish,
+            "hold for the customer": self.wish,
+            "a minute more": lambda: {"ttlSeconds": 90},
             "title": lambda: {"title": f"Changed by {role}"},
             "status": lambda: {"status": "confirmed"},
             "review": lambda: {"bookingId": self.completed(), "rating": 5, "text": "Good."},
@@ -237,7 +247,7 @@ def cast(module_database_url: str, run: Run) -> Iterator[Cast]:
     world = World(module_database_url)
     world.sell()
     folder = str(run.folder / "matrix-reports")
-    changes = {"report_dir": folder, "payment_gateway": "test"}
+    changes = {"report_dir": folder, "payment_gateway": "test", "hold_limit": 1000}
     client = Client(settings_for(module_database_url, run.shared().redis_server, **changes))
     cast = Cast(client, world)
     _give_password(cast)

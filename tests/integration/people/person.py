@@ -69,6 +69,7 @@ class Person:
         self.call("POST", f"/bookings/{done['id']}/confirm", {"reason": self.word("confirmed")}, token=provider)
         self.call("POST", f"/bookings/{done['id']}/complete", reason, token=boss)
         self.call("POST", "/reviews", {"bookingId": done["id"], "rating": 5, "text": self.word("review")})
+        self.hold()
         ahead = self.book(token=provider, key=f"{self.mark} for them")
         self.call("PATCH", f"/bookings/{ahead['id']}", {"notes": self.word("changed-notes")}, token=provider)
         gone = self.book()
@@ -77,6 +78,12 @@ class Person:
         self.plant(done["id"])
         waiting = self.book()
         self.call("PATCH", f"/bookings/{waiting['id']}", {"title": self.word("waiting")})
+
+    def hold(self) -> None:
+        """Have a time kept."""
+        start = datetime.now(UTC).replace(microsecond=0) + timedelta(days=10, hours=next(_hours))
+        body = {"providerId": str(self.provider.id), "startAt": start.isoformat(), "duration": 30}
+        self.call("POST", "/holds", body)
 
     def plant(self, booking_id: str) -> None:
         """Words where no route of this test puts any."""

@@ -1,0 +1,261 @@
+"""Holds: time kept for a customer who fills in a form or pays. A hold is claims that end by themselves and a row that
+says what was agreed; booking it makes the claims a booking's. docs/scheduling.md draws its states.
+
+The terms (price, policy, buffers …) are those of the moment when the hold was made: they are what was shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from bookings import clock, idempotency, queries
+from bookings.answer import Answer
+from bookings.audit import service as audit
+from bookings.auth import Actor, Caller
+from bookings.booking import expiry, offers, refusals, wishes
+from bookings.booking.errors import HoldAtLimit, HoldEnded, ResourceChanged, SlotTaken, TooManyHolds
+from bookings.config import Settings
+from bookings.db import Database, Tx
+from bookings.errors import Invalid, NotFound, PreconditionFailed
+from bookings.http import versioned
+
+_sql = queries.load("booking")
+_RACES = 100
+Row = dict[str, Any]
+#: what plain time is booked with
+_PLAIN = {
+    "service_id": None,
+    "party_size": 1,
+    "price_amount": None,
+    "currency": None,
+    "payment_required": False,
+    "payment_status": None,
+    "confirm_when_paid": False,
+    "buffer_before_minutes": 0,
+    "buffer_after_minutes": 0,
+    "session_places": None,
+    "cancellation_policy": None,
+    "reminder_leads": None,
+}
+
+
+def make(
+    database: Database,
+    *,
+    settings: Settings,
+    caller: Caller,
+    body: Mapping[str, Any],
+    key: idempotency.Key | None = None,
+) -> Answer:
+    """Keep a time for `ttlSeconds` (HOLD_TTL), no longer than HOLD_MAX and never past its start. Stores its own answer
+    under `key`.
+
+    Raises Invalid, NotForYou, TooManyHolds, SlotTaken (with the next free starts), ResourceChanged, KeyTaken.
+    """
+    asked = _timed(body)
+    wish = wishes.wish(settings, caller, asked, None, clock.now())
+    lasts = {"ttl": _ttl(settings, body), "longest": settings.hold_max, "offered": False}
+    for race in range(_RACES):
+        claims = claimable(database, settings=settings, wish=wish, body=asked, race=race) | lasts
+
+        def work(tx: Tx, claims: Row = claims) -> Answer | None:
+            _check_limit(tx, settings, claims["user_id"])
+            held = take(tx, claims)
+            if held is None:
+                return None
+            if caller.actor.id != claims["user_id"]:
+                after = {"userId": str(claims["user_id"])}
+                audit.record(tx, caller, "hold.create", subject=("hold", claims["id"]), after=after)
+            answer = versioned(held["document"], held["version"], 201, location=f"/holds/{claims['id']}")
+            return idempotency.store(tx, key, answer) if key else answer
+
+        answer = database.run(work)
+        if answer is not None:
+            return answer
+        if "service_version" not in claims:
+            database.run(lambda tx, claims=claims: refusals.explain(tx, caller.actor, claims))  # type: ignore[misc]
+    raise ResourceChanged
+
+
+def claimable(
+    database: Database, *, settings: Settings, wish: Mapping[str, Any], body: Mapping[str, Any], race: int = 0
+) -> Row:
+    """Whether a wish can be had, who takes it, on which terms: parameters for `take`. The one place that asks.
+
+    Raises Invalid, NotForYou, SlotTaken.
+    """
+    if body.get("serviceId"):
+        claims = offers.claim(database, settings=settings, wish=wish, body=body, race=race)
+        agreed = {name: value for name, value in claims.items() if name not in wish or name == "leads"}
+        return claims | {"terms": orjson.dumps(agreed, default=str).decode()}
+    wishes.check_time(wish["start_at"], body["endAt"], wish["now"], settings)
+    named = [body.get(name) for name in ("providerId", "resourceId", "workspaceId")]
+    ids = list(dict.fromkeys(str(id) for id in named if id))
+    return {
+        **wish,
+        **wishes.claims(wish["user_id"], ids, body["units"]),
+        **_PLAIN,
+        "provider_id": body.get("providerId"),
+        "workspace_id": body.get("workspaceId"),
+        "end_at": body["endAt"],
+        "claim_from": wish["start_at"],
+        "claim_to": body["endAt"],
+        "terms": orjson.dumps({**_PLAIN, "leads": wish["leads"]}).decode(),
+    }
+
+
+def take(tx: Tx, claims: Mapping[str, Any]) -> Row | None:
+    """Claim what `claimable` found, until the hold ends: document, version and end; None when somebody was quicker.
+
+    Holds that have ended are cleared away first.
+    """
+    expiry.clear(tx, claims)
+    try:
+        with tx.savepoint():
+            return tx.one(_sql.hold_service if "service_version" in claims else _sql.hold_time, claims)
+    except SlotTaken:
+        return None
+
+
+def _timed(body: Mapping[str, Any]) -> Row:
+    """The body as one of a booking: a length makes an end."""
+    asked = {**dict.fromkeys(wishes.DETAILS), **body}
+    if body.get("duration"):
+        asked["endAt"] = body["startAt"] + timedelta(minutes=body["duration"])
+    return asked
+
+
+def _ttl(settings: Settings, body: Mapping[str, Any]) -> timedelta:
+    wished = timedelta(seconds=body["ttlSeconds"]) if body.get("ttlSeconds") else settings.hold_ttl
+    return min(wished, settings.hold_max)
+
+
+def _check_limit(tx: Tx, settings: Settings, user_id: UUID) -> None:
+    if tx.one(_sql.lock_customer, {"user_id": user_id}) is None:
+        raise Invalid([("userId", "There is no such user.")])
+    live = (tx.one(_sql.count_holds, {"user_id": user_id}) or {})["live"]
+    if live >= settings.hold_limit:
+        raise TooManyHolds(limit=settings.hold_limit)
+
+
+def get(database: Database, *, actor: Actor, hold_id: UUID) -> tuple[str, int]:
+    """The document and version of a hold. Raises NotFound when it is not the actor's to see."""
+    row = database.row(_sql.get_hold, _seen_by(actor) | {"id": hold_id})
+    if row is None:
+        raise NotFound
+    return row[0], row[1]
+
+
+def extend(
+    tx: Tx,
+    *,
+    settings: Settings,
+    caller: Caller,
+    hold_id: UUID,
+    body: Mapping[str, Any],
+    versions: Sequence[int] | None = None,
+) -> Answer:
+    """Keep it for `ttlSeconds` (HOLD_TTL) from now, within its limit. Raises NotFound, PreconditionFailed, HoldEnded,
+    HoldAtLimit."""
+    before = _lock(tx, caller.actor, hold_id, versions)
+    params = {"id": hold_id, "ttl": _ttl(settings, body), **_by(caller)}
+    try:
+        with tx.savepoint():
+            row = tx.one(_sql.extend_hold, params)
+    except SlotTaken:  # it ended at this very moment, and somebody has its place in a shared resource
+        row = None
+    if row is None:
+        raise _ended(before)
+    if orjson.loads(row["document"])["expiresAt"] == before["document"]["expiresAt"]:
+        raise HoldAtLimit(expiresAt=before["document"]["expiresAt"])
+    _audit(tx, caller, "hold.extend", before)
+    return versioned(row["document"], row["version"])
+
+
+def release(tx: Tx, *, caller: Caller, hold_id: UUID, versions: Sequence[int] | None = None) -> Answer:
+    """Give the time back at once. Raises NotFound, PreconditionFailed, HoldEnded."""
+    before = _lock(tx, caller.actor, hold_id, versions)
+    row = tx.one(_sql.release_hold, {"id": hold_id, **_by(caller)})
+    if row is None:
+        raise _ended(before)
+    _audit(tx, caller, "hold.release", before)
+    return versioned(row["document"], row["version"])
+
+
+def release_all(tx: Tx, *, caller: Caller, user_id: UUID) -> None:
+    """Give back everything that is kept for somebody or of theirs, because they leave."""
+    for row in tx.all(_sql.holds_of_leaver, {"user_id": user_id}):
+        tx.one(_sql.release_hold, {"id": row["id"], **_by(caller)})
+
+
+def book(
+    database: Database,
+    *,
+    settings: Settings,
+    caller: Caller,
+    body: Mapping[str, Any],
+    key: idempotency.Key | None = None,
+) -> Answer:
+    """Turn a hold into a booking, on the terms of the hold, with the details of the body. Stores its own answer under
+    `key`. Raises Invalid for a hold that is not the caller's to see, HoldEnded, KeyTaken."""
+    try:
+        return database.run(lambda tx: convert(tx, settings=settings, caller=caller, body=body, key=key))
+    except NotFound:
+        raise Invalid([("holdId", "There is no such hold.")]) from None
+    except SlotTaken:  # it ended at this very moment, and somebody has its place in a shared resource
+        raise HoldEnded(holdState="lapsed") from None
+
+
+def convert(
+    tx: Tx, *, settings: Settings, caller: Caller, body: Mapping[str, Any], key: idempotency.Key | None = None
+) -> Answer:
+    """The same within a transaction, for those who have more to write with it. Raises NotFound, HoldEnded, SlotTaken;
+    then the transaction must be undone."""
+    hold = _lock(tx, caller.actor, body["holdId"], None)
+    wish = wishes.wish(settings, caller, _details(body, hold), key, clock.now())
+    ids = [str(id) for id in hold["resource_ids"]]
+    agreed = {"provider_id": None, "workspace_id": None, **hold["terms"]}
+    params = {**wish, **agreed, **wishes.claims(hold["user_id"], ids, hold["units"])}
+    params |= {name: hold[name] for name in ("start_at", "end_at", "service_id")} | {"hold_id": hold["id"]}
+    tx.all(_sql.lock_shared, params)
+    row = tx.one(_sql.book_hold, params)
+    if row is None:
+        raise _ended(hold)
+    return versioned(row["document"], row["version"], 201, location=f"/bookings/{wish['id']}")
+
+
+def _details(body: Mapping[str, Any], hold: Row) -> Row:
+    details = {name: body.get(name) for name in wishes.DETAILS}
+    return {**details, "userId": hold["user_id"], "startAt": hold["start_at"]}
+
+
+def _lock(tx: Tx, actor: Actor, hold_id: UUID, versions: Sequence[int] | None) -> Row:
+    hold = tx.one(_sql.lock_hold, _seen_by(actor) | {"id": hold_id})
+    if hold is None:
+        raise NotFound
+    if versions is not None and hold["version"] not in versions:
+        raise PreconditionFailed(hold["document"], hold["version"])
+    return hold
+
+
+def _ended(hold: Row) -> HoldEnded:
+    """It was over when it was locked, or its time ran out since."""
+    return HoldEnded(holdState="lapsed" if hold["state"] == "active" else hold["state"])
+
+
+def _audit(tx: Tx, caller: Caller, action: str, hold: Row) -> None:
+    if caller.actor.id not in (hold["user_id"], hold["created_by"]):
+        audit.record(tx, caller, action, subject=("hold", hold["id"]), before={"userId": str(hold["user_id"])})
+
+
+def _seen_by(actor: Actor) -> Row:
+    return {"actor_id": actor.id, "is_admin": actor.is_admin}
+
+
+def _by(caller: Caller) -> Row:
+    return {"actor_id": caller.actor.id, "request_id": caller.request_id}

@@ -1,0 +1,36 @@
+"""What a process does again and again beside its requests or tasks."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from bookings.errors import DatabaseUnavailable
+
+log = logging.getLogger(__name__)
+
+
+class Loop(threading.Thread):
+    """A thread that takes a `turn`, waits for `interval` seconds, and so on until `stop` is called."""
+
+    def __init__(self, name: str, turn: Callable[[], object], interval: float) -> None:
+        super().__init__(name=name, daemon=True)
+        self._turn = turn
+        self._interval = interval
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        while not self._stopping.wait(self._interval):
+            try:
+                self._turn()
+            except DatabaseUnavailable:
+                log.warning("%s waits for the database", self.name)
+            except Exception:
+                # The loop must outlive a mistake in one turn: what it did not do is due in the next.
+                log.exception("a turn of %s failed", self.name)
+
+    def stop(self) -> None:
+        """Ask the loop to end and wait for its turn."""
+        self._stopping.set()
+        self.join(timeout=10)
