@@ -1,4 +1,4 @@
--- The schema after migration 0033, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0034, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -102,6 +102,15 @@ BEGIN
        FROM (SELECT resource_id, during FROM before UNION SELECT resource_id, during FROM after) AS touched
       GROUP BY resource_id;
     RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION holds_end_once()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    RAISE EXCEPTION 'hold % is %', OLD.id, OLD.state
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'holds_end_once';
 END $function$;
 
 CREATE OR REPLACE FUNCTION overview_recount_bookings(lower_end timestamp with time zone, upper_end timestamp with time zone)
@@ -533,6 +542,37 @@ CREATE TABLE events_pruned (
     CONSTRAINT events_pruned_pkey PRIMARY KEY (sole),
     CONSTRAINT events_pruned_one_row CHECK (sole)
 );
+
+CREATE TABLE holds (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    created_by uuid NOT NULL,
+    service_id uuid,
+    resource_ids uuid[] NOT NULL,
+    start_at timestamp with time zone NOT NULL,
+    end_at timestamp with time zone NOT NULL,
+    units integer NOT NULL,
+    terms jsonb NOT NULL,
+    offered boolean DEFAULT false NOT NULL,
+    state text DEFAULT 'active'::text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    extendable_until timestamp with time zone NOT NULL,
+    booking_id uuid,
+    version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT holds_pkey PRIMARY KEY (id),
+    CONSTRAINT holds_booked_is_booking CHECK ((state = 'booked'::text) = (booking_id IS NOT NULL)),
+    CONSTRAINT holds_booking_once UNIQUE (booking_id),
+    CONSTRAINT holds_extended_within_limit CHECK (expires_at <= extendable_until),
+    CONSTRAINT holds_state_known CHECK (state = ANY (ARRAY['active'::text, 'released'::text, 'booked'::text, 'lapsed'::text])),
+    CONSTRAINT holds_take_time CHECK (end_at > start_at)
+);
+CREATE INDEX holds_active ON holds USING btree (expires_at) WHERE state = 'active'::text;
+CREATE INDEX holds_in_order ON holds USING btree (created_at, id);
+CREATE INDEX holds_of_resources ON holds USING gin (resource_ids);
+CREATE INDEX holds_of_user ON holds USING btree (user_id, created_at, id);
+CREATE TRIGGER holds_end_once BEFORE UPDATE OF state, expires_at, booking_id ON holds FOR EACH ROW WHEN (old.state <> 'active'::text) EXECUTE FUNCTION holds_end_once();
 
 CREATE TABLE idempotency_keys (
     actor_id uuid NOT NULL,
@@ -1086,6 +1126,7 @@ CREATE INDEX webhook_inbox_waiting ON webhook_inbox USING btree (received_at) WH
 
 ALTER TABLE allocations ADD CONSTRAINT allocations_resource_known FOREIGN KEY (resource_id, exclusive) REFERENCES resources(id, exclusive) ON UPDATE CASCADE;
 ALTER TABLE closures ADD CONSTRAINT closures_resource_known FOREIGN KEY (resource_id) REFERENCES resources(id);
+ALTER TABLE holds ADD CONSTRAINT holds_user_known FOREIGN KEY (user_id) REFERENCES users(id);
 ALTER TABLE invitations ADD CONSTRAINT invitations_user_known FOREIGN KEY (user_id) REFERENCES users(id);
 ALTER TABLE notifications ADD CONSTRAINT notifications_booking_known FOREIGN KEY (booking_id) REFERENCES bookings(id);
 ALTER TABLE notifications ADD CONSTRAINT notifications_recipient_known FOREIGN KEY (recipient_id) REFERENCES users(id);
