@@ -13,6 +13,7 @@ from bookings import http
 from bookings.account import invitations, service, sessions
 from bookings.account.errors import (
     AccountDisabled,
+    AccountErased,
     EmailTaken,
     InvalidCredentials,
     InvalidInvitation,
@@ -170,7 +171,7 @@ def change_password(body: dict[str, Any]) -> Answer:
 @endpoint(
     body=RoleChange,
     answers={200: User},
-    problems=(Forbidden, NotFound, OwnRole, LastAdmin, PreconditionFailed),
+    problems=(Forbidden, NotFound, OwnRole, LastAdmin, AccountErased, PreconditionFailed),
     conditional=True,
 )
 def set_role(user_id: UUID, body: dict[str, Any]) -> Answer:

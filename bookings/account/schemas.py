@@ -123,7 +123,9 @@ class Address(Input):
     postalCode = Text(longest=20, load_default=None, allow_none=True)
     city = Text(longest=100, shortest=1, required=True)
     region = Text(longest=100, load_default=None, allow_none=True)
-    country = Country(required=True, metadata={"description": "ISO 3166-1 alpha-2, such as DE."})
+    country = Country(
+        required=True, metadata={"format": "iso-3166-1-alpha-2", "description": "ISO 3166-1 alpha-2, such as DE."}
+    )
 
 
 #: one channel: whether each cause is told there

@@ -21,10 +21,13 @@ import schemathesis
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
+from bookings.account.rules import COUNTRIES
+
 WORLD: dict[str, str] = json.loads(os.environ["FUZZ_WORLD"])
 _hours = itertools.count(1)
 _asked: Counter[str] = Counter()
 
+schemathesis.openapi.format("iso-3166-1-alpha-2", st.sampled_from(sorted(COUNTRIES)))
 schemathesis.openapi.format("iana-time-zone", st.sampled_from(sorted(available_timezones() - {"Factory", "localtime"})))
 
 
