@@ -16,6 +16,8 @@ CAUSES = (
     "booking_declined",
     "booking_cancelled",
     "booking_rescheduled",
+    "booking_reassigned",
+    "booking_passed_on",
     "reminder",
     "payment_received",
     "payment_failed",

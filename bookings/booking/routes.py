@@ -32,6 +32,7 @@ from bookings.booking.schemas import (
     History,
     ListQuery,
     NewBooking,
+    Reassignment,
     StatusChange,
 )
 from bookings.errors import Conflict, Forbidden, NotFound
@@ -160,6 +161,23 @@ def complete(booking_id: UUID, body: dict[str, Any]) -> Answer:
 def no_show(booking_id: UUID, body: dict[str, Any]) -> Answer:
     """The customer did not come."""
     return _act(booking_id, "no-show", body)
+
+
+@blueprint.post("/<uuid:booking_id>/reassign")
+@endpoint(
+    body=Reassignment,
+    answers={200: Booking},
+    problems=(NotFound, StaffOnly, NotForYou, SlotTaken, ResourceChanged, BookingClosed, Forbidden, Conflict),
+    conditional=True,
+)
+def reassign(booking_id: UUID, body: dict[str, Any]) -> Answer:
+    """Have another resource do it: of the same kind, delivering the same, free at that time."""
+    settings, versions = current_app.extensions["settings"], http.expected_versions()
+    return http.run(
+        lambda tx: service.reassign(
+            tx, settings=settings, caller=caller(), booking_id=booking_id, body=body, versions=versions
+        )
+    )
 
 
 @blueprint.patch("/<uuid:booking_id>/status")

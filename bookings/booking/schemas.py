@@ -114,6 +114,13 @@ class ActionBody(Input):
     override = Flag(load_default=False, metadata={"description": OVERRIDE})
 
 
+class Reassignment(ActionBody):
+    """Who takes over, and from whom when several of the kind are booked."""
+
+    resourceId = fields.UUID(required=True)
+    fromResourceId = fields.UUID(allow_none=True)
+
+
 class StatusChange(ActionBody):
     """The same as the action that leads to the status."""
 

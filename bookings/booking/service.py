@@ -8,12 +8,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from psycopg.types.json import Json
+
 from bookings import clock, idempotency, queries
 from bookings.answer import Answer
 from bookings.audit import service as audit
 from bookings.audit.rules import changed
 from bookings.auth import SYSTEM, SYSTEM_CALLER, Actor, Caller
-from bookings.booking import bounds, expiry, holds, offers, policies, reading, refusals, rules, wishes
+from bookings.booking import bounds, expiry, holds, offers, policies, reading, reassigning, refusals, rules, wishes
 from bookings.booking.errors import BookingClosed, SlotTaken, StaffOnly, TooEarly, TransitionRefused
 from bookings.booking.rules import ACTIONS, RELEASE, Action
 from bookings.config import Settings
@@ -35,6 +37,7 @@ _AUDITED = {
     "endAt": "end_at",
     "paymentStatus": "payment_status",
     "fees": "fee_amount",
+    "resourceIds": "resource_ids",
     **{name: name for name in wishes.DETAILS},
 }
 
@@ -134,8 +137,8 @@ def change(
         after |= bounds.moving(booking, caller.actor, now, override=override)
         wishes.check_time(after["start_at"], after["end_at"], now, settings)
         _move_claims(tx, after)
-    done = {"action": "reschedule" if moved else "update", "event": _EVENTS[moved]}
-    answer = _write(tx, caller, booking, after, **done, reason=reason, override=override)
+    action = "reschedule" if moved else "update"
+    answer = _write(tx, caller, booking, after, action, _EVENTS[moved], reason=reason, override=override)
     if moved:
         tx.execute(_sql.drop_reminders, after)
         _plan_reminders(tx, settings, after)
@@ -145,6 +148,35 @@ def change(
 
 
 _EVENTS = {True: "booking.rescheduled", False: "booking.updated"}
+
+
+def reassign(
+    tx: Tx,
+    *,
+    settings: Settings,
+    caller: Caller,
+    booking_id: UUID,
+    body: Mapping[str, Any],
+    versions: Sequence[int] | None = None,
+) -> Answer:
+    """Let another resource take the place of one that is booked: same time, same constraints, same terms. For staff.
+
+    Raises NotFound, PreconditionFailed, StaffOnly, BookingClosed, Forbidden, Invalid, NotForYou, SlotTaken.
+    """
+    booking = _lock(tx, caller.actor, booking_id, versions)
+    if not booking["is_staff"]:
+        raise StaffOnly
+    override, reason = body["override"], body["reason"]
+    bounds.check_override(booking, override=override, reason=reason)
+    if booking["status"] not in rules.MOVABLE:
+        raise BookingClosed(bookingStatus=booking["status"])
+    left = reassigning.replacing(tx, caller.actor, booking, body)
+    after = booking | reassigning.reassigned(booking, left, body["resourceId"])
+    _move_claims(tx, after)
+    event = "booking.reassigned"
+    answer = _write(tx, caller, booking, after, "reassign", event, reason=reason, override=override, left=left)
+    tx.execute(_sql.carry_reminders, {"id": booking_id, "version": booking["version"] + 1})
+    return answer
 
 
 def act(
@@ -285,7 +317,9 @@ def _write(
     *,
     reason: str | None = None,
     override: bool = False,
+    left: UUID | None = None,
 ) -> Answer:
+    """`left`: a resource that it does not claim any more; its owner hears of that, too."""
     row = tx.one(
         _sql.change,
         after
@@ -296,7 +330,8 @@ def _write(
             "reason": reason,
             "actor_id": caller.actor.id,
             "request_id": caller.request_id,
-            "topics": wishes.topics(after["user_id"], after["resource_ids"]),
+            "topics": wishes.topics(after["user_id"], [*after["resource_ids"], *([left] if left else [])]),
+            "extra": None if left is None else Json({"reassignedFrom": str(left)}),
             "now": clock.now(),
         },
     )

@@ -48,6 +48,9 @@ class FollowUp:
             cause = rules.cause_of(event.type, event.data)
             subject = f"booking:{event.data['id']}:{event.data['version']}"
             service.tell(tx, self._settings, Fact(cause, subject, event.data))
+            if event.type == "booking.reassigned":
+                left = UUID(event.data["reassignedFrom"])
+                service.tell(tx, self._settings, Fact("booking_passed_on", subject, event.data, left=left))
 
     def _of_payment(self, tx: Tx, event: Event) -> None:
         """Refunds add up: what is told is what came with this one."""

@@ -16,6 +16,8 @@ CAUSES: Mapping[str, tuple[str, ...]] = {
     "booking_declined": (CUSTOMER, PROVIDER),
     "booking_cancelled": (CUSTOMER, PROVIDER),
     "booking_rescheduled": (CUSTOMER, PROVIDER),
+    "booking_reassigned": (CUSTOMER, PROVIDER),
+    "booking_passed_on": (PROVIDER,),
     "reminder": (CUSTOMER,),
     "payment_received": (CUSTOMER, PROVIDER),
     "payment_failed": (CUSTOMER, PROVIDER),
@@ -50,6 +52,8 @@ KEPT = (
 )
 
 REQUEST, CANCEL = "REQUEST", "CANCEL"
+#: what is told of a booking that has its place in calendars
+STANDING = ("booking_confirmed", "booking_rescheduled", "booking_reassigned")
 
 
 _CAUSES_OF_EVENTS = {
@@ -58,6 +62,7 @@ _CAUSES_OF_EVENTS = {
     "booking.declined": "booking_declined",
     "booking.cancelled": "booking_cancelled",
     "booking.rescheduled": "booking_rescheduled",
+    "booking.reassigned": "booking_reassigned",
 }
 #: events of payments, whose `data` is the payment: their cause, and which of its sums is told
 OF_PAYMENTS = {
@@ -107,10 +112,10 @@ def language_of(locale: str) -> str:
 def invitation_method(cause: str, booking: Mapping[str, Any]) -> str | None:
     """What the calendar object of a mail asks for (RFC 5546): REQUEST puts a booking that stands into the calendar or
     moves it there, CANCEL takes it out; None: the mail carries none."""
-    if cause == "booking_cancelled":
+    if cause in ("booking_cancelled", "booking_passed_on"):
         return CANCEL
     stands = booking.get("status") in ("confirmed", "checked_in")
-    return REQUEST if stands and cause in ("booking_confirmed", "booking_rescheduled") else None
+    return REQUEST if stands and cause in STANDING else None
 
 
 def is_permanent(code: int) -> bool:

@@ -4,7 +4,7 @@ cancelled or moved booking."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -45,6 +45,8 @@ class Fact:
     booking: Mapping[str, Any]
     more: Mapping[str, Any] = field(default_factory=dict)
     reminder_id: UUID | None = None
+    #: the resource that the booking has left: its owner is told instead, unless the booking concerns them still
+    left: UUID | None = None
 
 
 def lease_upcoming(database: Database) -> list[tuple[UUID, datetime]]:
@@ -85,8 +87,10 @@ def tell(tx: Tx, settings: Settings, fact: Fact) -> int:
     Mails are put into the queue of jobs with it. What is repeated changes nothing.
     """
     booking = rules.kept(fact.booking)
-    concerned = tx.all(_sql.recipients, {"user_id": booking["userId"], "resource_ids": booking["resourceIds"]})
-    audiences = {row["id"]: row["audience"] for row in concerned if row["audience"] in rules.CAUSES[fact.cause]}
+    audiences = _audiences(tx, fact, booking["resourceIds"])
+    if fact.left is not None:
+        still = audiences
+        audiences = {id: one for id, one in _audiences(tx, fact, [fact.left]).items() if id not in still}
     rows = [
         {"id": str(new_id()), "recipient_id": str(one.id), "audience": audiences[one.id], **row}
         for one in account.preferences_of(tx, audiences).values()
@@ -104,6 +108,11 @@ def tell(tx: Tx, settings: Settings, fact: Fact) -> int:
     for row in written:
         _hand_over(tx, row, fact)
     return len(written)
+
+
+def _audiences(tx: Tx, fact: Fact, resource_ids: Sequence[Any]) -> dict[UUID, str]:
+    concerned = tx.all(_sql.recipients, {"user_id": fact.booking["userId"], "resource_ids": resource_ids})
+    return {row["id"]: row["audience"] for row in concerned if row["audience"] in rules.CAUSES[fact.cause]}
 
 
 def _rows(channels: Iterable[str]) -> list[dict[str, str]]:

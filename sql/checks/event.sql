@@ -51,17 +51,33 @@ SELECT h.booking_id, h.version, h.action, told.type, told.data ->> 'status' AS s
    AND (told.type <> 'booking.' || CASE h.action
             WHEN 'create' THEN 'created' WHEN 'update' THEN 'updated' WHEN 'reschedule' THEN 'rescheduled'
             WHEN 'confirm' THEN 'confirmed' WHEN 'decline' THEN 'declined' WHEN 'cancel' THEN 'cancelled'
-            WHEN 'check-in' THEN 'checked-in' WHEN 'release' THEN 'released' WHEN 'complete' THEN 'completed' WHEN 'payment' THEN 'payment-changed'
+            WHEN 'check-in' THEN 'checked-in' WHEN 'release' THEN 'released' WHEN 'reassign' THEN 'reassigned' WHEN 'complete' THEN 'completed' WHEN 'payment' THEN 'payment-changed'
             ELSE h.action END
         OR told.data ->> 'status' <> h.status
         OR (told.data ->> 'startAt')::timestamptz <> h.start_at
         OR (told.data ->> 'endAt')::timestamptz <> h.end_at)
 
 -- name: told_to_the_wrong
--- The events of a booking go to its customer and to the owners of what it claims, and to nobody else.
+-- The events of a booking go to its customer and to the owners of what it claims then, and to nobody else; when it was
+-- passed on, to who had it before, too. Others that concern it go to as many.
 SELECT b.id, told.type, told.topics
-  FROM (SELECT booking_id, type, topics FROM events UNION ALL SELECT booking_id, type, topics FROM outbox) AS told
-  JOIN bookings AS b ON b.id = told.booking_id
+  FROM (SELECT booking_id, type, topics, data FROM events UNION ALL
+        SELECT booking_id, type, topics, data FROM outbox) AS told
+  JOIN bookings AS b ON b.id = told.booking_id, LATERAL (
+    SELECT CASE WHEN told.type LIKE 'booking.%'
+        THEN ARRAY(SELECT json_array_elements_text(told.data -> 'resourceIds')) || ARRAY(
+             SELECT told.data ->> 'reassignedFrom' WHERE told.type = 'booking.reassigned')
+        WHEN NOT EXISTS (SELECT FROM booking_history WHERE booking_id = b.id AND action = 'reassign')
+        THEN b.resource_ids::text[] END AS named) AS expected
  WHERE 'user:' || b.user_id <> ALL (told.topics)
-    OR cardinality(told.topics) <> 1 + cardinality(b.resource_ids)
-    OR EXISTS (SELECT FROM unnest(b.resource_ids) AS named WHERE 'resource:' || named <> ALL (told.topics))
+    OR cardinality(told.topics) <> 1 + cardinality(coalesce(named, b.resource_ids::text[]))
+    OR EXISTS (SELECT FROM unnest(named) AS one WHERE 'resource:' || one <> ALL (told.topics))
+
+-- name: document_of_other_resources
+-- The last event of a booking's own names the resources that it claims.
+SELECT b.id, b.resource_ids, last.data -> 'resourceIds' AS told
+  FROM bookings AS b, LATERAL (
+    SELECT data FROM (SELECT booking_id, type, data FROM events UNION ALL SELECT booking_id, type, data FROM outbox) AS e
+     WHERE e.booking_id = b.id AND e.type ~ '^booking\.(?!reminder$)'
+       AND (e.data ->> 'version')::integer = b.version) AS last
+ WHERE ARRAY(SELECT json_array_elements_text(last.data -> 'resourceIds')) <> b.resource_ids::text[]

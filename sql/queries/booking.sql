@@ -318,7 +318,8 @@ WITH changed AS (
     SELECT id, version, %(action)s, status, start_at, end_at, %(reason)s, %(actor_id)s, %(request_id)s, %(now)s FROM answer
 ), told AS (
     INSERT INTO outbox (type, booking_id, topics, data, actor_id, request_id, occurred_at)
-    SELECT %(event)s, id, %(topics)s::text[], document, %(actor_id)s, %(request_id)s, %(now)s FROM answer
+    SELECT %(event)s, id, %(topics)s::text[], coalesce((document::jsonb || %(extra)s::jsonb)::json, document),
+           %(actor_id)s, %(request_id)s, %(now)s FROM answer
 )
 SELECT document::text, version FROM answer
 

@@ -98,6 +98,8 @@ ROWS = (
     Row("POST", "/bookings/{bookingId}/cancel", _PARTIES, send="nothing"),
     Row("POST", "/bookings/{bookingId}/confirm", _STAFF, send="nothing"),
     Row("POST", "/bookings/{bookingId}/decline", _STAFF, send="nothing"),
+    # A provider passes on only to what is theirs or nobody's.
+    Row("POST", "/bookings/{bookingId}/reassign", (401, 403, 404, 403, 404, 200), send="another provider"),
     Row("PATCH", "/bookings/{bookingId}/status", _STAFF, send="status"),
     Row("POST", "/bookings/{bookingId}/check-in", _STAFF, send="nothing", given="begun"),
     Row("POST", "/bookings/{bookingId}/complete", _STAFF, send="nothing", given="begun"),

@@ -230,6 +230,7 @@ class Cast:
             "schedule": lambda: {"kind": "bookings", "every": "daily", "at": "06:30"},
             "pause": lambda: {"active": False},
             "failure": lambda: {"error": "Mailbox is full"},
+            "another provider": lambda: {"resourceId": str(self.world.provider().id)},
             "nothing": dict,
         }
         return makers[name]() if name else None

@@ -142,6 +142,10 @@ UPDATE outbox SET data = jsonb_set(data::jsonb, ARRAY['startAt'], '"2030-01-01T0
 -- An event for nobody.
 UPDATE outbox SET topics = topics[2:] WHERE booking_id = {other}
 
+-- name: event_of_another_claim
+-- An event that names another resource than is claimed.
+UPDATE outbox SET data = jsonb_set(data::jsonb, '{resourceIds,0}', to_jsonb(gen_random_uuid())) WHERE booking_id = {other}
+
 -- name: event_for_a_stranger
 -- An event for a stranger.
 UPDATE outbox SET topics = topics || 'user:x'::text WHERE booking_id = {other}

@@ -81,3 +81,30 @@ def test_payments_are_told_with_their_sums(post: Post, server: MailServer) -> No
         ("payment_received", "customer"),
         ("payment_received", "provider"),
     }
+
+
+def test_both_sides_hear_that_a_booking_was_passed_on(post: Post, server: MailServer) -> None:
+    """Who has it now gets an invitation, who had it a cancellation with the same UID and a higher SEQUENCE."""
+    customer, before, after = post.world.user(), post.world.provider(auto_confirm=True), post.world.provider()
+    id = post.booking(customer, before)
+    post.everything()
+    server.empty()
+    admin = post.world.admin()
+    headers = {"Authorization": f"Bearer {post.app.extensions['tokens'].issue(admin)}"}
+    body = {"resourceId": str(after.id)}
+    answer = post.app.test_client().post(f"/bookings/{id}/reassign", json=body, headers=headers)
+    assert answer.status_code == 200, answer.text
+    post.everything()
+    told = [one for one in post.told(id) if one[0] in ("booking_reassigned", "booking_passed_on")]
+    assert sorted(set(told)) == [
+        ("booking_passed_on", "provider", "sent"),
+        ("booking_reassigned", "customer", "sent"),
+        ("booking_reassigned", "provider", "sent"),
+    ]
+    assert sorted(subjects(server)) == sorted(
+        [
+            (f"{customer.id}@example.com", "Somebody else: Test provider"),
+            (f"{after.id}@example.com", "Now with you: Test customer, Test provider"),
+            (f"{before.id}@example.com", "Passed on: Test customer, Test provider"),
+        ]
+    )

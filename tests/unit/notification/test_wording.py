@@ -151,6 +151,8 @@ def test_html_holds_no_markup_of_strangers() -> None:
         ("booking_confirmed", "confirmed", "REQUEST"),
         ("booking_rescheduled", "confirmed", "REQUEST"),
         ("booking_rescheduled", "pending", None),
+        ("booking_reassigned", "confirmed", "REQUEST"),
+        ("booking_passed_on", "confirmed", "CANCEL"),
         ("booking_cancelled", "cancelled", "CANCEL"),
         ("booking_created", "pending", None),
         ("booking_declined", "declined", None),
