@@ -34,6 +34,7 @@ _BOOKING_EVENTS = (
     "booking.checked-in",
     "booking.completed",
     "booking.no-show",
+    "booking.released",
 )
 _PAYMENT_EVENTS = ("payment.received", "payment.refunded")
 
