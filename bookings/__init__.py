@@ -47,6 +47,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
     from bookings.admin.overview import blueprint as overview
     from bookings.audit.routes import blueprint as audit
     from bookings.auth import admins, public, signed_in
+    from bookings.availability.schedule_routes import blueprint as schedule
     from bookings.booking.hold_routes import blueprint as hold
     from bookings.booking.routes import blueprint as booking
     from bookings.catalogue import routes as catalogue
@@ -77,6 +78,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
         (catalogue.blueprint, signed_in),
         (directory.public, public),
         (directory.blueprint, signed_in),
+        (schedule, signed_in),
         (booking, signed_in),
         (hold, signed_in),
         (payment.of_bookings, signed_in),

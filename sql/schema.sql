@@ -1,4 +1,4 @@
--- The schema after migration 0034, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0035, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -210,6 +210,18 @@ BEGIN
         RETURN NEW;
     END IF;
     RAISE EXCEPTION '% rows are kept as they are', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $function$;
+
+CREATE OR REPLACE FUNCTION resources_begin_scheduled()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(hashtext('bookings business schedule'));
+    IF EXISTS (SELECT FROM schedules WHERE layer = 'business') OR EXISTS (SELECT FROM closures WHERE resource_id IS NULL) THEN
+        NEW.schedule_version := greatest(NEW.schedule_version, 1);
+    END IF;
+    RETURN NEW;
 END $function$;
 
 CREATE OR REPLACE FUNCTION resources_check_capacity()
@@ -909,6 +921,7 @@ END) STORED NOT NULL,
 );
 CREATE INDEX resources_by_kind ON resources USING btree (kind, name, id);
 CREATE INDEX resources_by_owner ON resources USING btree (owner_id);
+CREATE TRIGGER resources_begin_scheduled BEFORE INSERT ON resources FOR EACH ROW EXECUTE FUNCTION resources_begin_scheduled();
 CREATE CONSTRAINT TRIGGER resources_capacity_covers_claims AFTER UPDATE OF capacity ON resources NOT DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW WHEN (new.capacity < old.capacity) EXECUTE FUNCTION resources_check_capacity();
 CREATE TRIGGER resources_changed_told AFTER UPDATE OF active, capacity, time_zone ON resources FOR EACH ROW WHEN (old.active <> new.active OR old.capacity <> new.capacity OR old.time_zone <> new.time_zone) EXECUTE FUNCTION resources_tell();
 

@@ -118,7 +118,7 @@ class Operation:
 
     def _path_parameter(self, name: str) -> dict[str, Any]:
         converter = self._rule._converters[name]
-        schema: dict[str, Any] = {"type": "string", "minLength": 1}
+        schema: dict[str, Any] = getattr(converter, "schema", {"type": "string", "minLength": 1})
         if isinstance(converter, UUIDConverter):
             schema = {"type": "string", "format": "uuid"}
         elif isinstance(converter, IntegerConverter):

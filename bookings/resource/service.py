@@ -104,7 +104,8 @@ def change(
 
     Raises NotFound, Forbidden, PreconditionFailed, Invalid for an unfit owner, CapacityClaimed.
     """
-    resource = tx.one(_sql.lock_calendar if "capacity" in body else _sql.lock, {"id": resource_id})
+    of_calendar = not {"capacity", "timeZone"}.isdisjoint(body)
+    resource = tx.one(_sql.lock_calendar if of_calendar else _sql.lock, {"id": resource_id})
     if resource is None:
         raise NotFound
     _check_may_change(caller.actor, resource, body)

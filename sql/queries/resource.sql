@@ -48,7 +48,8 @@ SELECT {document}, r.version FROM resources AS r WHERE r.id = %(id)s
 SELECT {columns}, {document} AS document FROM resources AS r WHERE r.id = %(id)s FOR NO KEY UPDATE
 
 -- name: lock_calendar
--- A resource about to change its capacity: nothing may refer to it meanwhile, because claims copy whether it is shared.
+-- A resource about to change its capacity or time zone: nothing may refer to it meanwhile, because claims copy whether it
+-- is shared, and are judged by its local hours.
 SELECT {columns}, {document} AS document FROM resources AS r WHERE r.id = %(id)s FOR UPDATE
 
 -- name: change
@@ -56,7 +57,8 @@ SELECT {columns}, {document} AS document FROM resources AS r WHERE r.id = %(id)s
 UPDATE resources AS r SET
     name = %(name)s, description = %(description)s, location = %(location)s, time_zone = %(time_zone)s,
     capacity = %(capacity)s, owner_id = %(owner_id)s, auto_confirm = %(auto_confirm)s, active = %(active)s,
-    amenities = %(amenities)s, photo_url = %(photo_url)s, version = version + 1, updated_at = %(now)s
+    amenities = %(amenities)s, photo_url = %(photo_url)s, version = version + 1, updated_at = %(now)s,
+    schedule_version = schedule_version + (time_zone <> %(time_zone)s)::integer
  WHERE id = %(id)s AND version = %(version)s
 RETURNING r.version, {document} AS document
 

@@ -16,6 +16,7 @@ from psycopg.types.json import Json as JsonValue
 from werkzeug.test import TestResponse
 
 from bookings.auth import Actor
+from bookings.availability.layers import WEEKDAYS
 from bookings.notification import unsubscribe
 from tests.acceptance.platform.role_matrix import DOCUMENT, ROLES, ROWS, Row, within
 from tests.factories import World, terms
@@ -25,6 +26,8 @@ from tests.support.run import Run
 _hours = itertools.count(1)
 _numbers = itertools.count(1)
 Json = dict[str, Any]
+#: as open as can be: the rows of bookings stay what they are
+ALL_DAY = {"from": "00:00", "to": "24:00"}
 
 
 class Cast:
@@ -107,6 +110,7 @@ class Cast:
             )
         link = unsubscribe.link(self.client.app.extensions["settings"], self.customer.id, "reminder")
         path = path.replace("{token}", link.rpartition("/")[2])
+        path = self.with_day(path, row.given) if "{day}" in path else path
         return path.replace("{bookingId}", self.booking(row.given)) if "{bookingId}" in path else path
 
     def hold(self) -> str:
@@ -115,6 +119,14 @@ class Cast:
         assert made.status_code == 201, made.text
         id: str = made.get_json()["id"]
         return id
+
+    def with_day(self, path: str, given: str) -> str:
+        """A path with a date in it, which has hours of its own when they are given."""
+        path = path.replace("{day}", f"{2030 + next(_numbers) % 100}-03-01")
+        if given == "day":
+            made = self.client.call("PUT", path, self.body("day", "admin"), token=self.token("admin"))
+            assert made.status_code == 200, made.text
+        return path
 
     def dead_job(self) -> str:
         """The id of a new job that is dead."""
@@ -228,6 +240,8 @@ class Cast:
             "reason": lambda: {"reason": "Names somebody."},
             "report": lambda: {"kind": "bookings", "from": "2027-03-01", "to": "2027-04-01"},
             "schedule": lambda: {"kind": "bookings", "every": "daily", "at": "06:30"},
+            "hours": lambda: {"weekly": {name: [ALL_DAY] for name in WEEKDAYS}, "rules": {"slotIntervalMinutes": 5}},
+            "day": lambda: {"hours": [ALL_DAY], "note": f"By {role}"},
             "pause": lambda: {"active": False},
             "failure": lambda: {"error": "Mailbox is full"},
             "another provider": lambda: {"resourceId": str(self.world.provider().id)},
@@ -349,6 +363,9 @@ def fingerprint(world: World) -> list[Json]:
                   (SELECT count(*) FROM outbox) AS outbox, (SELECT count(*) FROM booking_history) AS history,
                   (SELECT count(*) FROM allocations) AS allocations, (SELECT count(*) FROM reminders) AS reminders,
                   (SELECT md5(string_agg(p::text, '' ORDER BY id)) FROM payments AS p) AS payments,
+                  (SELECT md5(string_agg(s::text, '' ORDER BY layer, subject_id)) FROM schedules AS s) AS schedules,
+                  (SELECT md5(string_agg(d::text, '' ORDER BY d::text)) FROM schedule_days AS d) AS days,
+                  (SELECT md5(string_agg(c::text, '' ORDER BY id)) FROM closures AS c) AS closures,
                   (SELECT count(*) FROM payment_operations) AS operations, (SELECT count(*) FROM jobs) AS jobs,
                   (SELECT count(*) FROM webhook_inbox) AS notices"""
     )

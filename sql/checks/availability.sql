@@ -1,0 +1,26 @@
+-- What must be true of opening hours and closures, whatever happened. Every row returned is a bug.
+
+-- name: hours_unheeded
+-- What concerns a resource has been counted: otherwise it would be booked without a look at its hours.
+SELECT r.id, r.schedule_version FROM resources AS r
+ WHERE r.schedule_version = 0
+   AND (EXISTS (SELECT FROM schedules WHERE layer = 'business' OR (layer = 'resource' AND subject_id = r.id))
+        OR EXISTS (SELECT FROM closures WHERE resource_id IS NULL OR resource_id = r.id))
+
+-- name: schedule_of_nothing
+-- Layers belong to services and resources that are there.
+SELECT s.layer, s.subject_id FROM schedules AS s
+ WHERE (s.layer = 'service' AND NOT EXISTS (SELECT FROM services WHERE id = s.subject_id))
+    OR (s.layer = 'resource' AND NOT EXISTS (SELECT FROM resources WHERE id = s.subject_id))
+
+-- name: hours_unreadable
+-- Every span has a beginning and an end on the clock, under the name of a weekday or on a date.
+SELECT layer, subject_id, named, span FROM (
+    SELECT layer, subject_id, weekday AS named, jsonb_array_elements(spans) AS span
+      FROM schedules, jsonb_each(weekly) AS said (weekday, spans)
+    UNION ALL
+    SELECT layer, subject_id, day::text, jsonb_array_elements(hours) FROM schedule_days
+) AS spans
+ WHERE span ->> 'from' !~ '^([01][0-9]|2[0-3]):[0-5][0-9]$' OR span ->> 'to' !~ '^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$'
+    OR NOT span ?& ARRAY['from', 'to']
+    OR named !~ '^((mon|tues|wednes|thurs|fri|satur|sun)day|[0-9]{4}-[0-9]{2}-[0-9]{2})$'

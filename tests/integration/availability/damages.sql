@@ -1,0 +1,21 @@
+-- Damage done to a sound calendar, in a transaction that is undone: each is seen by the checks that should see it.
+
+-- name: resource_that_nobody_told
+-- Hours that nobody looks at.
+UPDATE resources SET schedule_version = 0 WHERE id IN (SELECT subject_id FROM schedules WHERE layer = 'resource')
+
+-- name: service_that_was_never_there
+-- Hours of a service that is not there.
+INSERT INTO schedules (layer, subject_id, updated_at) VALUES ('service', gen_random_uuid(), now())
+
+-- name: half_past_twenty_four
+-- A time that no clock shows.
+UPDATE schedules SET weekly = '{"monday": [{"from": "09:00", "to": "24:30"}]}' WHERE layer = 'resource'
+
+-- name: eighth_day_of_the_week
+-- A weekday that no week has.
+UPDATE schedules SET weekly = '{"someday": [{"from": "09:00", "to": "12:00"}]}' WHERE layer = 'resource'
+
+-- name: date_without_an_end
+-- A span without an end.
+UPDATE schedule_days SET hours = '[{"from": "09:00"}]'

@@ -1,0 +1,60 @@
+"""Each data check of availability can see: damaged on purpose, exactly the checks that should notice do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+import check_data
+from bookings import queries
+from tests.factories import World
+from tests.integration.availability.office import NINE_TO_FIVE, WORKDAYS, Office
+from tests.support.people import Client, settings_for
+
+UNGUARDED = "SET session_replication_role = replica"
+SEEN_BY = {
+    "resource_that_nobody_told": {"hours_unheeded"},
+    "service_that_was_never_there": {"schedule_of_nothing"},
+    "half_past_twenty_four": {"hours_unreadable"},
+    "eighth_day_of_the_week": {"hours_unreadable"},
+    "date_without_an_end": {"hours_unreadable"},
+}
+DAMAGES = queries.load("damages", Path(__file__).parent)
+
+
+@pytest.fixture(scope="module")
+def url(module_database_url: str, world: World) -> str:
+    """A resource with hours."""
+    client = Client(settings_for(module_database_url, "redis://127.0.0.1:1/0"))
+    office = Office(client, world)
+    office.done("PUT", office.path, {"weekly": WORKDAYS})
+    office.done("PUT", f"{office.path}/days/2027-12-24", {"hours": [NINE_TO_FIVE]})
+    client.close()
+    return module_database_url
+
+
+def found(connection: psycopg.Connection[tuple[object, ...]]) -> set[str]:
+    return {finding.check for finding in check_data.look(connection) if finding.rows}
+
+
+def test_a_sound_calendar_is_found_sound(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        assert found(connection) == set()
+
+
+@pytest.mark.parametrize("name", DAMAGES.texts)
+def test_damage_is_seen(url: str, name: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute(UNGUARDED)
+        assert connection.execute(getattr(DAMAGES, name)).rowcount != 0
+        seen = found(connection)
+        connection.rollback()
+    assert seen == {f"availability.{check}" for check in SEEN_BY[name]}
+
+
+def test_every_check_has_a_damage() -> None:
+    checks = queries.load("availability", check_data.CHECKS).texts
+    assert set(checks) == set().union(*SEEN_BY.values())
+    assert set(SEEN_BY) == set(DAMAGES.texts)
