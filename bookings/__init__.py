@@ -50,6 +50,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
     from bookings.availability.schedule_routes import blueprint as schedule
     from bookings.booking.hold_routes import blueprint as hold
     from bookings.booking.routes import blueprint as booking
+    from bookings.booking.series_routes import blueprint as series
     from bookings.catalogue import routes as catalogue
     from bookings.catalogue import view_routes as directory
     from bookings.notification import routes as notification
@@ -81,6 +82,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
         (schedule, signed_in),
         (booking, signed_in),
         (hold, signed_in),
+        (series, signed_in),
         (payment.of_bookings, signed_in),
         (payment.blueprint, signed_in),
         (payment.webhooks, public),

@@ -22,6 +22,15 @@ class SlotTaken(Conflict):
     )
 
 
+class SeriesRefused(Conflict):
+    """Some times of the series cannot be had, so nothing was done.
+
+    `occurrences` names each of them and why, with times nearby that can be had.
+    """
+
+    code = "series-refused"
+
+
 class ResourceChanged(Conflict):
     """The resource changed while it was being booked; try again."""
 

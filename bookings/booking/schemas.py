@@ -205,6 +205,16 @@ class Booking(Schema):
     status = fields.String(required=True, validate=validate.OneOf(STATUSES))
     statusReason = fields.String(required=True, allow_none=True)
     serviceId = fields.UUID(required=True, allow_none=True)
+    seriesId = fields.UUID(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The series it was made with (GET /bookings/series/{id})."},
+    )
+    occurrence = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The wall-clock time of the series that it stands for, such as 2027-03-01T09:00:00."},
+    )
     partySize = fields.Integer(required=True, strict=True)
     price = fields.Nested(Money, required=True, allow_none=True)
     paymentRequired = fields.Boolean(required=True)

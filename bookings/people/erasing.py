@@ -49,6 +49,7 @@ def erase(tx: Tx, *, settings: Settings, caller: Caller, user_id: UUID, reason: 
     holds.release_all(tx, caller=caller, user_id=user_id)
     tx.execute(_sql.empty_resource, {"user_id": user_id, "now": now()})
     tx.execute(_sql.forget_in_failures, {"email": email})
+    tx.execute(_sql.forget_as_guest, {"email": email})
     # The second job comes when no access token of theirs can have written anything any more.
     for key, delay in ((str(user_id), timedelta(0)), (f"{user_id} again", settings.access_token_ttl + _MARGIN)):
         jobs.enqueue(tx, kind=KIND, payload={"userId": str(user_id)}, key=key, run_at=now() + delay)
@@ -115,6 +116,7 @@ class Eraser:
 _PARTS = {
     "reviews": _sql.empty_reviews,
     "history": _sql.empty_history,
+    "attendees": _sql.empty_attendees,
     "payments": _sql.empty_payments,
     "operations": _sql.empty_operations,
     "notices": _sql.empty_notices,

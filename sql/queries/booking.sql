@@ -29,6 +29,8 @@ CASE WHEN {movable} THEN btrim(to_json((b.start_at
     b.status,
     b.status_reason AS "statusReason",
     b.service_id AS "serviceId",
+    b.series_id AS "seriesId",
+    b.occurrence,
     b.party_size AS "partySize",
     CASE WHEN b.price_amount IS NOT NULL
         THEN json_build_object('amount', b.price_amount, 'currency', b.currency) END AS price,

@@ -50,8 +50,16 @@ SELECT at, key, document::text FROM (
         'eventsUnderWay', (SELECT json_agg(json_build_object('event', o.type, 'data', o.data) ORDER BY o.seq)
               FROM outbox AS o WHERE o.booking_id = b.id),
         'reminders', (SELECT json_agg(json_build_object('dueAt', r.due_at, 'sentAt', r.sent_at) ORDER BY r.due_at)
-              FROM reminders AS r WHERE r.booking_id = b.id AND r.recipient_id = b.user_id))
+              FROM reminders AS r WHERE r.booking_id = b.id AND r.recipient_id = b.user_id),
+        'attendees', (SELECT json_agg(json_build_object('name', a.name, 'email', a.email) ORDER BY a.created_at, a.id)
+              FROM attendees AS a WHERE a.booking_id = b.id))
       FROM bookings AS b WHERE b.user_id = %(user_id)s::uuid
+    UNION ALL
+    SELECT s.created_at, s.id::text, json_build_object('series', row_to_json(s))
+      FROM series AS s WHERE s.user_id = %(user_id)s::uuid
+    UNION ALL
+    SELECT a.created_at, a.id::text, json_build_object('attendee', row_to_json(a))
+      FROM attendees AS a JOIN users AS u ON lower(u.email) = lower(a.email) WHERE u.id = %(user_id)s::uuid
 ) {page}
 
 -- name: export_holds
@@ -190,6 +198,15 @@ SELECT id FROM emptied
 -- Why something was done is told in words.
 UPDATE booking_history SET reason = NULL
  WHERE reason IS NOT NULL AND booking_id IN (SELECT id FROM bookings WHERE user_id = %(user_id)s::uuid)
+
+-- name: forget_as_guest
+-- Where others have named them as somebody who comes along.
+UPDATE attendees SET name = NULL, email = NULL WHERE lower(email) = lower(%(email)s::text)
+
+-- name: empty_attendees
+-- Who comes along to their bookings.
+UPDATE attendees SET name = NULL, email = NULL
+ WHERE num_nonnulls(name, email) > 0 AND booking_id IN (SELECT id FROM bookings WHERE user_id = %(user_id)s::uuid)
 
 -- name: empty_reviews
 -- What they wrote; the stars stay, and so do averages.

@@ -37,6 +37,7 @@ OFFERED = {
     "bookings.event.nudge",  # wakes the relay after a commit
     "bookings.job.care",  # jobs as admins and metrics see them
     "bookings.booking.holds",  # what the waitlist offers is a hold
+    "bookings.availability.hours",  # wall-clock times as instants
     "bookings.booking.listing",  # lists of bookings, over sockets too
     "bookings.event.stream",  # the reading end of the published order
     "bookings.realtime.hub",  # counts for metrics

@@ -29,6 +29,8 @@ HELD = {
         ("title", "description", "location", "notes", "status_reason"),
         ("status", "currency", "payment_status", "cancellation_policy", "policy"),
     ),
+    "series": Held("bookings", (), ("rrule", "time_zone")),
+    "attendees": Held("bookings", ("name", "email")),
     "booking_history": Held("bookings", ("reason",), ("action", "status", "request_id")),
     "events": Held("bookings", ("data",), ("type", "topics", "request_id")),
     "outbox": Held("bookings", ("data",), ("type", "topics", "request_id")),

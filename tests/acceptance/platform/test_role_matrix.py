@@ -78,6 +78,20 @@ class Cast:
             )
         return id
 
+    def series_wish(self) -> Json:
+        """The same, once and only once a day."""
+        wish = self.wish()
+        begins = datetime.fromisoformat(wish["startAt"]).replace(second=0)
+        ends = begins + timedelta(minutes=30)
+        return wish | {"startAt": begins.isoformat(), "endAt": ends.isoformat(), "rrule": "FREQ=DAILY;COUNT=1"}
+
+    def series(self) -> str:
+        """The id of a new series of the customer."""
+        made = self.client.call("POST", "/bookings/series", self.series_wish(), token=self.token("customer"))
+        assert made.status_code == 201, made.text
+        id: str = made.get_json()["series"]["id"]
+        return id
+
     def made(self, path: str, body: Json | None) -> str:
         """The id of something that an admin has just made."""
         answer = self.client.call("POST", path, body, token=self.token("admin"))
@@ -96,6 +110,7 @@ class Cast:
         path = path.replace("{scheduleId}", self.schedule()) if "{scheduleId}" in path else path
         path = path.replace("{gateway}", "test")
         path = path.replace("{holdId}", self.hold()) if "{holdId}" in path else path
+        path = path.replace("{seriesId}", self.series()) if "{seriesId}" in path else path
         path = path.replace("{paymentId}", self.payment(row.given)) if "{paymentId}" in path else path
         for word, folder, name in (
             ("{serviceId}", "/services", "service"),
@@ -213,6 +228,10 @@ class Cast:
             "credentials": lambda: {"email": self.client.register()["user"]["email"], "password": PASSWORD},
             "refresh token": lambda: {"refreshToken": self.client.register()["refreshToken"]},
             "locale": lambda: {"locale": "de"},
+            "series for the customer": lambda: self.series_wish() | {"onConflict": "fail"},
+            "series to look at": self.series_wish,
+            "all titles": lambda: {"scope": "all", "title": f"by {role}"},
+            "all": lambda: {"scope": "all"},
             "passwords": lambda: {"currentPassword": PASSWORD, "newPassword": PASSWORD},
             "invitation": lambda: {"token": self.invitation(), "newPassword": PASSWORD},
             "new user": lambda: {"email": new_email(), "name": "Somebody"},

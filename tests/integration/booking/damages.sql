@@ -357,3 +357,26 @@ INSERT INTO outbox (type, topics, data, occurred_at)
 -- name: account_erased_in_name_only
 -- An account that is said to be erased, and is not.
 UPDATE users SET erased_at = now(), disabled_at = now() WHERE id = (SELECT user_id FROM bookings WHERE id = {one})
+
+-- name: booking_of_a_series_that_is_not
+-- A booking of a series that is not.
+UPDATE bookings SET series_id = gen_random_uuid(), occurrence = '2027-01-01 09:00' WHERE id = {one}
+
+-- name: booking_of_no_time_of_its_series
+-- A booking that stands for a time of no series.
+UPDATE bookings SET occurrence = '2027-01-01 09:00' WHERE id = {one}
+
+-- name: series_of_nothing
+-- A series without bookings, split from what never was.
+INSERT INTO series (id, user_id, time_zone, starts_at, split_from, created_by, created_at, updated_at)
+SELECT gen_random_uuid(), user_id, 'UTC', '2027-01-01 09:00', gen_random_uuid(), user_id, now(), now()
+  FROM bookings WHERE id = {one}
+
+-- name: more_named_than_come
+-- More people named than come.
+INSERT INTO attendees (id, booking_id, name, created_at)
+SELECT gen_random_uuid(), {one}, name, now() FROM (VALUES ('A'), ('B')) AS people (name)
+
+-- name: attendee_of_nothing
+-- Somebody who comes along to nothing.
+INSERT INTO attendees (id, booking_id, name, created_at) VALUES (gen_random_uuid(), gen_random_uuid(), 'A', now())

@@ -1,0 +1,291 @@
+"""What becomes of a series that was booked: looking at it, changing, moving and calling off one occurrence, it and all
+that follow, or all that lie ahead. Each command is one transaction: all of it happens, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import orjson
+from psycopg.types.json import Json
+
+from bookings import clock, queries
+from bookings.answer import Answer
+from bookings.auth import Actor, Caller
+from bookings.booking import recurrence, rules, service, wishes
+from bookings.booking.errors import BookingClosed, SeriesRefused
+from bookings.config import Settings
+from bookings.db import Tx
+from bookings.errors import Conflict, Invalid, NotFound, PreconditionFailed
+from bookings.fields import instant_text
+from bookings.http import dump, versioned
+from bookings.ids import new_id
+
+_sql = queries.load("booking")
+_BEGINNING = datetime(1, 1, 1)  # noqa: DTZ001 -- wall clock
+_NAMED = 20
+Row = dict[str, Any]
+
+
+def get(tx: Tx, *, actor: Actor, series_id: UUID) -> Answer:
+    """A series and where its bookings stand: those that the actor may see. Raises NotFound."""
+    row = tx.one(_sql.get_series, _seen_by(actor, series_id))
+    if row is None:
+        raise NotFound
+    return versioned(dump(row["document"] | {"occurrences": row["occurrences"]}), row["version"])
+
+
+def listing(tx: Tx, *, actor: Actor, series_id: UUID, query: Mapping[str, Any]) -> Answer:
+    """One page of its bookings. Raises NotFound."""
+    if tx.one(_sql.get_series, _seen_by(actor, series_id)) is None:
+        raise NotFound
+    page = {"limit": query["limit"], "offset": (query["page"] - 1) * query["limit"]}
+    rows = tx.all(_sql.list_of_series, _seen_by(actor, series_id) | page)
+    total = rows[0]["total"] if rows else 0
+    tail = dump({"page": query["page"], "limit": query["limit"], "total": total})
+    items = ",".join(row["document"] for row in rows)
+    return Answer(b'{"items":[%b],%b' % (items.encode(), tail[1:]))
+
+
+def change(
+    tx: Tx,
+    *,
+    settings: Settings,
+    caller: Caller,
+    series_id: UUID,
+    body: Mapping[str, Any],
+    versions: Sequence[int] | None = None,
+) -> Answer:
+    """Change details or move, by the scope in the body; the answer is the series that the changed bookings are in.
+
+    Raises NotFound, PreconditionFailed, BookingClosed, Invalid, SeriesRefused, SlotTaken.
+    """
+    series = _lock(tx, caller.actor, series_id, versions)
+    if body["scope"] == "this":
+        _check_is_in(tx, caller.actor, series_id, body["bookingId"])
+        service.change(tx, settings=settings, caller=caller, booking_id=body["bookingId"], body=body)
+        return get(tx, actor=caller.actor, series_id=series_id)
+    zone = ZoneInfo(series["time_zone"])
+    named, rows = _affected(tx, caller.actor, series_id, body)
+    by, length = _move(named, body, zone)
+    moves = bool(by) or length is not None
+    rows = [row for row in rows if row["status"] in (rules.MOVABLE if moves else rules.ACTIVE)]
+    if not rows or (named is not None and body["scope"] == "following" and named not in rows):
+        raise BookingClosed
+    after = [_after(row, by, length, zone) for row in rows]
+    if moves:
+        _check(settings, after)
+        _move_claims(tx, rows, after)
+    target = _divide(tx, caller, series, zone, rows, by, split=body["scope"] == "following")
+    _write(tx, settings, caller, body, target, after, moves=moves)
+    return get(tx, actor=caller.actor, series_id=target)
+
+
+def cancel(
+    tx: Tx,
+    *,
+    settings: Settings,
+    caller: Caller,
+    series_id: UUID,
+    body: Mapping[str, Any],
+    versions: Sequence[int] | None = None,
+) -> Answer:
+    """Call off, by the scope in the body. Every booking passes what it would pass alone; one that is refused stops all.
+
+    Raises NotFound, PreconditionFailed, BookingClosed, and as `service.act`.
+    """
+    _lock(tx, caller.actor, series_id, versions)
+    if body["scope"] == "this":
+        _check_is_in(tx, caller.actor, series_id, body["bookingId"])
+        ids = [body["bookingId"]]
+    else:
+        _, rows = _affected(tx, caller.actor, series_id, body)
+        ids = [row["id"] for row in rows if row["status"] in rules.ACTIONS["cancel"].sources]
+    if not ids:
+        raise BookingClosed
+    for id in ids:
+        service.act(
+            tx,
+            settings=settings,
+            caller=caller,
+            booking_id=id,
+            action="cancel",
+            reason=body["reason"],
+            override=body["override"],
+        )
+    return get(tx, actor=caller.actor, series_id=series_id)
+
+
+def _seen_by(actor: Actor, series_id: UUID) -> dict[str, Any]:
+    return {"id": series_id, "is_admin": actor.is_admin, "actor_id": actor.id}
+
+
+def _lock(tx: Tx, actor: Actor, series_id: UUID, versions: Sequence[int] | None) -> Row:
+    series = tx.one(_sql.lock_series, _seen_by(actor, series_id))
+    if series is None:
+        raise NotFound
+    if versions is not None and series["version"] not in versions:
+        raise PreconditionFailed(series["document"], series["version"])
+    return series
+
+
+def _check_is_in(tx: Tx, actor: Actor, series_id: UUID, booking_id: UUID) -> None:
+    """Raise NotFound for a booking of another series."""
+    params = _seen_by(actor, series_id) | {"booking_id": booking_id}
+    if tx.one(_sql.occurrence_of, params) is None:
+        raise NotFound
+
+
+def _affected(tx: Tx, actor: Actor, series_id: UUID, body: Mapping[str, Any]) -> tuple[Row | None, list[Row]]:
+    """The named booking, and those in the scope that have not begun, all locked. Raises NotFound."""
+    params = _seen_by(actor, series_id)
+    first = _BEGINNING
+    if "bookingId" in body:
+        found = tx.one(_sql.occurrence_of, params | {"booking_id": body["bookingId"]})
+        if found is None:
+            raise NotFound
+        first = found["occurrence"] if body["scope"] == "following" else first
+    rows = tx.all(_sql.lock_occurrences, params | {"from": first})
+    named = next((row for row in rows if row["id"] == body.get("bookingId")), None)
+    now = clock.now()
+    return named, [row for row in rows if row["start_at"] > now]
+
+
+def _move(named: Row | None, body: Mapping[str, Any], zone: ZoneInfo) -> tuple[timedelta, timedelta | None]:
+    """How far on the wall clock the bookings move, and their new length if it changes. Raises Invalid."""
+    if named is None or {"startAt", "endAt"}.isdisjoint(body):
+        return timedelta(), None
+    length = named["end_at"] - named["start_at"]
+    start_at = body.get("startAt", named["start_at"])
+    wished = body.get("endAt", start_at + length) - start_at
+    if wished != length and named["service_id"]:
+        raise Invalid([("endAt", "A booking of a service keeps its length.")])
+    by = recurrence.wall(start_at, zone) - recurrence.wall(named["start_at"], zone)
+    return by, wished if wished != length else None
+
+
+def _after(row: Row, by: timedelta, length: timedelta | None, zone: ZoneInfo) -> Row:
+    """A booking as it is to be. Raises Invalid for a wall-clock time that does not exist."""
+    if not by and length is None:
+        return row
+    try:
+        wall = recurrence.wall(row["start_at"], zone) + by
+        start_at = recurrence.at_wall(wall, zone) if by else row["start_at"]
+        occurrence = row["occurrence"] + by
+    except (OverflowError, ValueError):
+        raise Invalid([("startAt", "Is outside the time that can be booked.")]) from None
+    if start_at is None:
+        raise Invalid([("startAt", f"{wall.isoformat()} does not exist: clocks go forward over it.")])
+    end_at = start_at + (length if length is not None else row["end_at"] - row["start_at"])
+    return row | {"start_at": start_at, "end_at": end_at, "occurrence": occurrence}
+
+
+def _check(settings: Settings, after: Sequence[Row]) -> None:
+    now = clock.now()
+    for row in after:
+        wishes.check_time(row["start_at"], row["end_at"], now, settings)
+
+
+def _move_claims(tx: Tx, before: Sequence[Row], after: Sequence[Row]) -> None:
+    """Give up all old places and take all new ones. Raises SeriesRefused naming what is taken, SlotTaken."""
+    ids = list({id for row in before for id in row["resource_ids"]})
+    tx.all(_sql.lock_exclusive, {"resource_ids": ids})
+    tx.execute(_sql.drop_claims_of_many, {"ids": [row["id"] for row in before]})
+    with tx.savepoint():
+        taken = tx.all(_sql.take_claims_of_many, {"rows": _rows(after)})
+    claims = {row["booking_id"]: row["claims"] for row in taken}
+    lost = [row for row in after if claims.get(row["id"], 0) != len(row["resource_ids"])]
+    if lost:
+        raise SeriesRefused(
+            f"{len(lost)} of {len(after)} times are taken.", occurrences=[_told(row) for row in lost[:_NAMED]]
+        )
+
+
+def _told(row: Row) -> dict[str, Any]:
+    return {
+        "occurrence": row["occurrence"].isoformat(),
+        "startAt": instant_text(row["start_at"]),
+        "endAt": instant_text(row["end_at"]),
+        "status": "taken",
+        "rule": None,
+        "message": None,
+        "alternatives": [],
+    }
+
+
+def _divide(
+    tx: Tx, caller: Caller, series: Row, zone: ZoneInfo, rows: Sequence[Row], by: timedelta, *, split: bool
+) -> UUID:
+    """Let the series say what its bookings will say; with `split` in two, when some come before. The id of the one
+    that the changed bookings belong to."""
+    first = min(row["occurrence"] for row in rows)
+    walls = _walls(series, zone)
+    ahead, earlier = [one for one in walls if one >= first], [one for one in walls if one < first]
+    exdates: dict[bool, list[Any]] = {False: [], True: []}
+    for day in series["exdates"]:
+        exdates[day >= first.date()].append(day)
+    days = ((first + by).date() - first.date()).days
+    said = {
+        "rrule": recurrence.shifted(series["rrule"], zone, ahead, by) if ahead else None,
+        "starts_at": first + by,
+        "exdates": [day + timedelta(days=days) for day in exdates[True]],
+        "now": clock.now(),
+    }
+    before = tx.one(_sql.has_earlier, {"id": series["id"], "first": first}) or {}
+    if not split or not before["earlier"]:
+        tx.execute(_sql.change_series, said | {"id": series["id"]})
+        return UUID(str(series["id"]))
+    kept = recurrence.shifted(series["rrule"], zone, earlier, timedelta()) if earlier else None
+    tx.execute(
+        _sql.change_series,
+        {"id": series["id"], "rrule": kept, "starts_at": series["starts_at"], "exdates": exdates[False]}
+        | {"now": said["now"]},
+    )
+    own = {name: series[name] for name in ("user_id", "service_id", "time_zone")}
+    new = {"id": new_id(), "split_from": series["id"], "actor_id": caller.actor.id}
+    tx.execute(_sql.insert_series, own | said | new)
+    return UUID(str(new["id"]))
+
+
+def _walls(series: Row, zone: ZoneInfo) -> list[datetime]:
+    """All times of the series' rule that clocks show, those left out included; none when it has no rule."""
+    if series["rrule"] is None:
+        return []
+    until = series["starts_at"] + timedelta(days=366 * 20)
+    found = recurrence.occurrences(series["rrule"], series["starts_at"], zone, until=until)
+    return [one.wall for one in found if one.at is not None]
+
+
+def _write(
+    tx: Tx,
+    settings: Settings,
+    caller: Caller,
+    body: Mapping[str, Any],
+    series_id: UUID,
+    after: Sequence[Row],
+    *,
+    moves: bool,
+) -> None:
+    params: dict[str, Any] = {
+        "rows": _rows(after),
+        "series_id": series_id,
+        "action": "reschedule" if moves else "update",
+        "event": "booking.rescheduled" if moves else "booking.updated",
+        "actor_id": caller.actor.id,
+        "actor_role": caller.actor.role,
+        "request_id": caller.request_id,
+        "now": clock.now(),
+        "leads": wishes.leads(settings),
+    }
+    for name in wishes.DETAILS:
+        params |= {name: body.get(name), f"changes_{name}": name in body}
+    if len(tx.all(_sql.change_occurrences, params)) != len(after):
+        raise Conflict("The series changed at the same moment; try again.")
+
+
+def _rows(after: Sequence[Row]) -> Json:
+    names = ("id", "version", "occurrence", "start_at", "end_at", "buffer_before_minutes", "buffer_after_minutes")
+    return Json([{name: row[name] for name in names} for row in after], dumps=orjson.dumps)
