@@ -15,7 +15,7 @@ from psycopg.types.json import Json
 from bookings import clock, queries
 from bookings.answer import Answer
 from bookings.auth import Actor, Caller
-from bookings.booking import recurrence, rules, service, wishes
+from bookings.booking import bounds, recurrence, rules, service, wishes
 from bookings.booking.errors import BookingClosed, SeriesRefused
 from bookings.config import Settings
 from bookings.db import Tx
@@ -75,9 +75,15 @@ def change(
     rows = [row for row in rows if row["status"] in (rules.MOVABLE if moves else rules.ACTIVE)]
     if not rows or (named is not None and body["scope"] == "following" and named not in rows):
         raise BookingClosed
+    override, now = body.get("override", False), clock.now()
+    for row in rows:
+        bounds.check_override(row, override=override, reason=body.get("reason"))
     after = [_after(row, by, length, zone) for row in rows]
     if moves:
-        _check(settings, after)
+        terms = [bounds.moving(row, caller.actor, now, override=override) for row in rows]
+        after = [row | more for row, more in zip(after, terms, strict=True)]
+        for row in after:
+            wishes.check_time(row["start_at"], row["end_at"], now, settings)
         _move_claims(tx, rows, after)
     target = _divide(tx, caller, series, zone, rows, by, split=body["scope"] == "following")
     _write(tx, settings, caller, body, target, after, moves=moves)
@@ -183,12 +189,6 @@ def _after(row: Row, by: timedelta, length: timedelta | None, zone: ZoneInfo) ->
     return row | {"start_at": start_at, "end_at": end_at, "occurrence": occurrence}
 
 
-def _check(settings: Settings, after: Sequence[Row]) -> None:
-    now = clock.now()
-    for row in after:
-        wishes.check_time(row["start_at"], row["end_at"], now, settings)
-
-
 def _move_claims(tx: Tx, before: Sequence[Row], after: Sequence[Row]) -> None:
     """Give up all old places and take all new ones. Raises SeriesRefused naming what is taken, SlotTaken."""
     ids = list({id for row in before for id in row["resource_ids"]})
@@ -279,6 +279,8 @@ def _write(
         "request_id": caller.request_id,
         "now": clock.now(),
         "leads": wishes.leads(settings),
+        "reason": body.get("reason"),
+        "used": Json({"override": True} if body.get("override") else {}),
     }
     for name in wishes.DETAILS:
         params |= {name: body.get(name), f"changes_{name}": name in body}
@@ -286,6 +288,18 @@ def _write(
         raise Conflict("The series changed at the same moment; try again.")
 
 
+_ROW = (
+    "id",
+    "version",
+    "occurrence",
+    "start_at",
+    "end_at",
+    "buffer_before_minutes",
+    "buffer_after_minutes",
+    "reschedules",
+    "fee_amount",
+)
+
+
 def _rows(after: Sequence[Row]) -> Json:
-    names = ("id", "version", "occurrence", "start_at", "end_at", "buffer_before_minutes", "buffer_after_minutes")
-    return Json([{name: row[name] for name in names} for row in after], dumps=orjson.dumps)
+    return Json([{name: row[name] for name in _ROW} for row in after], dumps=orjson.dumps)

@@ -13,12 +13,14 @@ from bookings.answer import Answer
 from bookings.booking import series, series_changes
 from bookings.booking.errors import (
     BookingClosed,
+    MovedTooOften,
     NotForYou,
     ResourceChanged,
     SeriesRefused,
     SlotTaken,
     StaffOnly,
     TooEarly,
+    TooLate,
     TransitionRefused,
 )
 from bookings.booking.series_schemas import (
@@ -77,7 +79,17 @@ def bookings(series_id: UUID, query: Mapping[str, Any]) -> Answer:
 @endpoint(
     body=SeriesChange,
     answers={200: Series},
-    problems=(NotFound, SeriesRefused, SlotTaken, ResourceChanged, BookingClosed, Conflict),
+    problems=(
+        NotFound,
+        SeriesRefused,
+        SlotTaken,
+        ResourceChanged,
+        BookingClosed,
+        TooLate,
+        MovedTooOften,
+        Forbidden,
+        Conflict,
+    ),
     conditional=True,
 )
 def change(series_id: UUID, body: dict[str, Any]) -> Answer:
@@ -97,7 +109,7 @@ def change(series_id: UUID, body: dict[str, Any]) -> Answer:
 @endpoint(
     body=SeriesCancel,
     answers={200: Series},
-    problems=(NotFound, StaffOnly, TransitionRefused, TooEarly, Forbidden, BookingClosed, Conflict),
+    problems=(NotFound, StaffOnly, TransitionRefused, TooEarly, TooLate, Forbidden, BookingClosed, Conflict),
     conditional=True,
 )
 def cancel(series_id: UUID, body: dict[str, Any]) -> Answer:

@@ -21,7 +21,7 @@ json_build_object(
 jsonb_to_recordset(%(rows)s::jsonb) AS w (
     id uuid, version integer, occurrence timestamp, start_at timestamptz, end_at timestamptz,
     buffer_before_minutes integer, buffer_after_minutes integer, resource_ids uuid[],
-    provider_id uuid, workspace_id uuid, status text,
+    provider_id uuid, workspace_id uuid, status text, reschedules integer, fee_amount bigint,
     price_amount bigint, payment_required boolean, payment_status text, confirm_when_paid boolean)
 
 -- fragment: blocked
@@ -154,10 +154,7 @@ SELECT s.*, {series_document} AS document FROM series AS s WHERE s.id = %(id)s::
 
 -- name: lock_occurrences
 -- Its bookings from one occurrence on, all of them locked in the order in which everybody locks them.
-SELECT b.id, b.user_id, b.resource_ids, b.start_at, b.end_at, b.units, b.status, b.version, b.occurrence,
-       b.title, b.description, b.location, b.notes, b.status_reason, b.payment_status, b.service_id,
-       b.buffer_before_minutes, b.buffer_after_minutes, b.session_places, b.reminder_leads,
-       %(is_admin)s OR EXISTS (
+SELECT b.*, %(is_admin)s OR EXISTS (
            SELECT FROM resources WHERE id = ANY (b.resource_ids) AND owner_id = %(actor_id)s) AS is_staff
   FROM bookings AS b
  WHERE b.series_id = %(id)s::uuid AND b.occurrence >= %(from)s::timestamp AND {visible}
@@ -182,7 +179,7 @@ SELECT booking_id, count(*) AS claims FROM taken GROUP BY booking_id
 -- fragment: said
 -- What the audit trail tells of a change to booking `b`, by the names of the API.
 jsonb_build_object('startAt', b.start_at, 'endAt', b.end_at, 'title', b.title, 'description', b.description,
-                   'location', b.location, 'notes', b.notes)
+                   'location', b.location, 'notes', b.notes, 'fees', b.fee_amount)
 
 -- name: change_occurrences
 -- What `change` does for one booking, for many: the next version of each, its history row, its event, its audit entry.
@@ -193,15 +190,16 @@ WITH changed AS (
         location = CASE WHEN %(changes_location)s THEN %(location)s::text ELSE b.location END,
         notes = CASE WHEN %(changes_notes)s THEN %(notes)s::text ELSE b.notes END,
         start_at = w.start_at, end_at = w.end_at, series_id = %(series_id)s::uuid, occurrence = w.occurrence,
-        version = b.version + 1, updated_at = %(now)s
+        reschedules = w.reschedules, fee_amount = w.fee_amount, version = b.version + 1, updated_at = %(now)s
       FROM {wished}
      WHERE b.id = w.id AND b.version = w.version
     RETURNING b.*
 ), answer AS (
     SELECT b.*, {document} AS document FROM changed AS b
 ), history AS (
-    INSERT INTO booking_history (booking_id, version, action, status, start_at, end_at, actor_id, request_id, at)
-    SELECT id, version, %(action)s::text, status, start_at, end_at, %(actor_id)s::uuid, %(request_id)s::text, %(now)s
+    INSERT INTO booking_history (booking_id, version, action, status, start_at, end_at, reason, actor_id, request_id, at)
+    SELECT id, version, %(action)s::text, status, start_at, end_at, %(reason)s::text, %(actor_id)s::uuid,
+           %(request_id)s::text, %(now)s
       FROM answer
 ), told AS (
     INSERT INTO outbox (type, booking_id, topics, data, actor_id, request_id, occurred_at)
@@ -212,7 +210,8 @@ WITH changed AS (
     INSERT INTO audit_entries (at, actor_id, actor_role, request_id, action, subject_type, subject_id, before, after)
     SELECT %(now)s, %(actor_id)s, %(actor_role)s::text, %(request_id)s, 'booking.' || %(action)s, 'booking', a.id::text,
            (SELECT json_object_agg(key, value) FROM jsonb_each(was.said) WHERE value IS DISTINCT FROM a.said -> key),
-           (SELECT json_object_agg(key, value) FROM jsonb_each(a.said) WHERE value IS DISTINCT FROM was.said -> key)
+           (SELECT json_object_agg(key, value) FROM jsonb_each(a.said || %(used)s::jsonb)
+             WHERE value IS DISTINCT FROM was.said -> key)
       FROM (SELECT b.id, b.user_id, {said} AS said FROM answer AS b) AS a
       JOIN (SELECT b.id, {said} AS said FROM bookings AS b JOIN {wished} ON b.id = w.id) AS was ON was.id = a.id
      WHERE %(actor_id)s <> a.user_id

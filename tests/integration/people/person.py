@@ -117,6 +117,12 @@ class Person:
                 },
             )
         self.world.query(
+            "INSERT INTO attendees (id, booking_id, name, email, created_at) VALUES (gen_random_uuid(), %s, %s, %s, now())",
+            booking_id,
+            self.word("guest"),
+            self.word("guest@example.com"),
+        )
+        self.world.query(
             """INSERT INTO notifications (id, recipient_id, booking_id, cause, channel, audience, subject, status,
                                           attempts, last_error, data)
                VALUES (gen_random_uuid(), %s, %s, 'booking_created', 'email', 'customer', gen_random_uuid(), 'dead',
