@@ -117,7 +117,8 @@ class Person:
                 },
             )
         self.world.query(
-            "INSERT INTO attendees (id, booking_id, name, email, created_at) VALUES (gen_random_uuid(), %s, %s, %s, now())",
+            """INSERT INTO attendees (id, booking_id, name, email, created_at)
+               VALUES (gen_random_uuid(), %s, %s, %s, now())""",
             booking_id,
             self.word("guest"),
             self.word("guest@example.com"),
