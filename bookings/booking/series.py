@@ -16,7 +16,7 @@ from psycopg.types.json import Json
 from bookings import clock, idempotency, queries
 from bookings.answer import Answer
 from bookings.auth import Caller
-from bookings.booking import judging, recurrence, wishes
+from bookings.booking import expiry, judging, recurrence, wishes
 from bookings.booking.errors import ResourceChanged, SeriesRefused, SlotTaken
 from bookings.booking.judging import Judged, Span, Verdict
 from bookings.booking.recurrence import Occurrence
@@ -79,7 +79,15 @@ def create(
             return database.run(lambda tx: _book(tx, key, wish, body, wanted, judged, outcomes))  # noqa: B023 -- runs at once
         except (SlotTaken, ResourceChanged) as refused:
             lost = refused
+            database.run(lambda tx: _end_expired(tx, judged.terms, outcomes))  # noqa: B023
     raise lost
+
+
+def _end_expired(tx: Tx, terms: Mapping[str, Any], outcomes: Sequence[Outcome]) -> None:
+    """Holds whose time is over may have been in the way: the constraint cannot know."""
+    for one in outcomes:
+        if one.booking_id is not None:
+            expiry.clear(tx, _row(one, terms))
 
 
 def _look(

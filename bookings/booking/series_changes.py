@@ -15,8 +15,8 @@ from psycopg.types.json import Json
 from bookings import clock, queries
 from bookings.answer import Answer
 from bookings.auth import Actor, Caller
-from bookings.booking import bounds, recurrence, rules, service, wishes
-from bookings.booking.errors import BookingClosed, SeriesRefused
+from bookings.booking import bounds, expiry, recurrence, rules, service, wishes
+from bookings.booking.errors import BookingClosed, SeriesRefused, SlotTaken
 from bookings.config import Settings
 from bookings.db import Tx
 from bookings.errors import Conflict, Invalid, NotFound, PreconditionFailed
@@ -190,18 +190,38 @@ def _after(row: Row, by: timedelta, length: timedelta | None, zone: ZoneInfo) ->
 
 
 def _move_claims(tx: Tx, before: Sequence[Row], after: Sequence[Row]) -> None:
-    """Give up all old places and take all new ones. Raises SeriesRefused naming what is taken, SlotTaken."""
+    """Give up all old places and take all new ones. Raises SeriesRefused naming what is taken."""
     ids = list({id for row in before for id in row["resource_ids"]})
     tx.all(_sql.lock_exclusive, {"resource_ids": ids})
     tx.execute(_sql.drop_claims_of_many, {"ids": [row["id"] for row in before]})
-    with tx.savepoint():
-        taken = tx.all(_sql.take_claims_of_many, {"rows": _rows(after)})
-    claims = {row["booking_id"]: row["claims"] for row in taken}
-    lost = [row for row in after if claims.get(row["id"], 0) != len(row["resource_ids"])]
-    if lost:
-        raise SeriesRefused(
-            f"{len(lost)} of {len(after)} times are taken.", occurrences=[_told(row) for row in lost[:_NAMED]]
-        )
+    while lost := _lost(tx, after):
+        if not sum(expiry.clear(tx, row) for row in lost):
+            raise SeriesRefused(
+                f"{len(lost)} of {len(after)} times are taken.", occurrences=[_told(row) for row in lost[:_NAMED]]
+            )
+
+
+class _NotAll(Exception):
+    """Some claims could not be taken: those of these bookings."""
+
+    def __init__(self, lost: list[Row]) -> None:
+        self.lost = lost
+
+
+def _lost(tx: Tx, after: Sequence[Row]) -> list[Row]:
+    """Take all new places or none; the bookings that stand in the way of that by finding theirs taken."""
+    try:
+        with tx.savepoint():
+            taken = tx.all(_sql.take_claims_of_many, {"rows": _rows(after)})
+            claims = {row["booking_id"]: row["claims"] for row in taken}
+            if lost := [row for row in after if claims.get(row["id"], 0) != len(row["resource_ids"])]:
+                raise _NotAll(lost)
+    except _NotAll as refused:
+        return refused.lost
+    except SlotTaken:
+        # the trigger of shared resources, which does not say whose claim it was
+        return list(after)
+    return []
 
 
 def _told(row: Row) -> dict[str, Any]:

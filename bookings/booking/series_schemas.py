@@ -17,6 +17,10 @@ SCOPES = ("this", "following", "all")
 class SeriesWish(NewBooking):
     """A booking that recurs. startAt and endAt are the first occurrence's; wall-clock times are kept."""
 
+    class Meta(Input.Meta):
+        exclude = ("holdId",)
+
+    startAt = Instant(required=True)
     rrule = Text(
         required=True,
         shortest=1,
