@@ -1,4 +1,4 @@
--- The schema after migration 0035, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0038, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -399,6 +399,17 @@ CREATE TRIGGER allocations_held_told AFTER INSERT ON allocations FOR EACH ROW WH
 CREATE TRIGGER allocations_left_told AFTER DELETE ON allocations FOR EACH ROW WHEN (old.released_at IS NULL AND upper(old.during) > now()) EXECUTE FUNCTION allocations_tell();
 CREATE CONSTRAINT TRIGGER allocations_within_capacity AFTER INSERT OR UPDATE OF resource_id, exclusive, during, units, released_at, overbooked, expires_at ON allocations NOT DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW WHEN (NOT new.exclusive AND new.released_at IS NULL AND NOT new.overbooked) EXECUTE FUNCTION allocations_check_capacity();
 
+CREATE TABLE attendees (
+    id uuid NOT NULL,
+    booking_id uuid NOT NULL,
+    name text,
+    email text,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT attendees_pkey PRIMARY KEY (id)
+);
+CREATE INDEX attendees_by_email ON attendees USING btree (lower(email));
+CREATE INDEX attendees_of_booking ON attendees USING btree (booking_id, created_at);
+
 CREATE TABLE audit_entries (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
     at timestamp with time zone NOT NULL,
@@ -476,12 +487,17 @@ CREATE TABLE bookings (
     fee_amount bigint,
     overbooked boolean DEFAULT false NOT NULL,
     released_at timestamp with time zone,
+    series_id uuid,
+    occurrence timestamp without time zone,
+    place_price bigint,
     CONSTRAINT bookings_pkey PRIMARY KEY (id),
     CONSTRAINT bookings_starts_open CHECK (version > 1 OR (status = ANY (ARRAY['pending'::text, 'confirmed'::text])))
 );
 CREATE INDEX bookings_by_start ON bookings USING btree (start_at, id);
 CREATE INDEX bookings_by_user ON bookings USING btree (user_id, start_at, id);
+CREATE INDEX bookings_of_series ON bookings USING btree (series_id, occurrence) WHERE series_id IS NOT NULL;
 CREATE INDEX bookings_of_services ON bookings USING btree (created_at, service_id) WHERE service_id IS NOT NULL;
+CREATE INDEX bookings_of_sessions ON bookings USING btree (service_id, start_at) WHERE session_places IS NOT NULL;
 CREATE INDEX bookings_unattended ON bookings USING btree (start_at) WHERE policy IS NOT NULL AND status = 'confirmed'::text;
 CREATE INDEX bookings_unpaid ON bookings USING btree (created_at) WHERE payment_required AND (payment_status = ANY (ARRAY['unpaid'::text, 'requires_action'::text, 'failed'::text]));
 CREATE TRIGGER bookings_change BEFORE UPDATE ON bookings FOR EACH ROW EXECUTE FUNCTION bookings_check_change();
@@ -1000,6 +1016,23 @@ CREATE TABLE schedules (
 CREATE TRIGGER schedules_changed_told AFTER UPDATE ON schedules FOR EACH ROW WHEN (old.weekly IS DISTINCT FROM new.weekly OR old.holidays IS DISTINCT FROM new.holidays OR old.rules IS DISTINCT FROM new.rules) EXECUTE FUNCTION schedules_tell();
 CREATE TRIGGER schedules_gone_told AFTER DELETE ON schedules FOR EACH ROW EXECUTE FUNCTION schedules_tell();
 CREATE TRIGGER schedules_made_told AFTER INSERT ON schedules FOR EACH ROW WHEN (new.weekly IS NOT NULL OR new.holidays IS NOT NULL OR new.rules <> '{}'::jsonb) EXECUTE FUNCTION schedules_tell();
+
+CREATE TABLE series (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    service_id uuid,
+    rrule text,
+    time_zone text NOT NULL,
+    starts_at timestamp without time zone NOT NULL,
+    exdates date[] DEFAULT '{}'::date[] NOT NULL,
+    split_from uuid,
+    version integer DEFAULT 1 NOT NULL,
+    created_by uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT series_pkey PRIMARY KEY (id)
+);
+CREATE INDEX series_of_user ON series USING btree (user_id, created_at);
 
 CREATE TABLE service_requirements (
     service_id uuid NOT NULL,
