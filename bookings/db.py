@@ -62,6 +62,18 @@ class Tx:
         with self._connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(query, params).fetchall()
 
+    def hot_rows(self, statement: Prepared, params: Params) -> list[Row]:
+        """All rows of a statement of the booking path, as PostgreSQL writes them.
+
+        By the driver's own means: what is prepared by hand may be gone after a rollback, and to find that out would
+        cost the transaction.
+        """
+        with self._connection.cursor(binary=statement.format == 1) as cursor:
+            result = cursor.execute(statement.text, params).pgresult
+            assert result is not None
+            columns = range(result.nfields)
+            return [tuple([result.get_value(row, column) for column in columns]) for row in range(result.ntuples)]
+
     def execute(self, query: LiteralString, params: Params | None = None) -> int:
         """Run a statement that returns nothing of interest; the number of rows it touched."""
         return self._connection.execute(query, params).rowcount

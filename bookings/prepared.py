@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg import Connection, Error, OperationalError, errors
@@ -22,7 +22,8 @@ Row = tuple[bytes | None, ...]
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 #: the plan no longer fits the schema; the statement is unknown, because a proxy gave us another server connection
-_STALE = (b"0A000", b"26000")
+_UNKNOWN = b"26000"
+_STALE = (b"0A000", _UNKNOWN)
 
 _TO_TEXT: dict[type, Callable[[Any], bytes | None]] = {
     type(None): lambda value: None,
@@ -49,21 +50,24 @@ class HotConnection(Connection[Any]):
 
 
 class Prepared:
-    """A statement under a name, run in one round trip."""
+    """A statement under a name, run in one round trip. `binary`: its results come in PostgreSQL's binary form."""
 
-    def __init__(self, name: str, query: str) -> None:
+    def __init__(self, name: str, query: LiteralString, *, binary: bool = False) -> None:
         self.name = name.encode()
+        self.format = int(binary)
+        #: as psycopg takes it, for use inside a transaction
+        self.text = query
         self.parameters = tuple(dict.fromkeys(_PLACEHOLDER.findall(query)))
         numbers = {parameter: f"${number}" for number, parameter in enumerate(self.parameters, 1)}
         self.query = _PLACEHOLDER.sub(lambda match: numbers[match[1]], query).replace("%%", "%").encode()
 
     def rows(self, connection: HotConnection, params: Mapping[str, Any], *, prepare: bool = True) -> list[Row]:
-        """All rows, as text. Raises psycopg's errors.
+        """All rows, as PostgreSQL writes them. Raises psycopg's errors.
 
         With `prepare` off nothing is kept on the server, for proxies that pool by transaction.
         """
         values = [_TO_TEXT[type(params[name])](params[name]) for name in self.parameters]
-        result = self._execute(connection, values) if prepare else connection.pgconn.exec_params(self.query, values)
+        result = self._execute(connection, values) if prepare else self._unprepared(connection, values)
         if result.status != ExecStatus.TUPLES_OK:
             raise _error(connection, result)
         columns = range(result.nfields)
@@ -75,10 +79,16 @@ class Prepared:
             if prepared.status != ExecStatus.COMMAND_OK:
                 raise _error(connection, prepared)
             connection.hot.add(self.name)
-        result = connection.pgconn.exec_prepared(self.name, values)  # type: ignore[arg-type]
+        result = connection.pgconn.exec_prepared(self.name, values, None, self.format)  # type: ignore[arg-type]
         if result.status == ExecStatus.FATAL_ERROR and result.error_field(DiagnosticField.SQLSTATE) in _STALE:
-            result = connection.pgconn.exec_params(self.query, values)
+            if result.error_field(DiagnosticField.SQLSTATE) == _UNKNOWN:
+                # The driver throws away what is prepared after each ROLLBACK: next time it is prepared anew.
+                connection.hot.discard(self.name)
+            result = self._unprepared(connection, values)
         return result
+
+    def _unprepared(self, connection: HotConnection, values: list[bytes | None]) -> PGresult:
+        return connection.pgconn.exec_params(self.query, values, result_format=self.format)
 
 
 def _error(connection: HotConnection, result: PGresult) -> Error:

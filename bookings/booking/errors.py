@@ -19,6 +19,7 @@ class SlotTaken(Conflict):
         "allocations_claimed_together",
         # by the booking itself, when its statement ran twice: `refusals.explain` then finds it done
         "allocations_once_per_booking",
+        "bookings_pkey",
     )
 
 
@@ -29,6 +30,16 @@ class SeriesRefused(Conflict):
     """
 
     code = "series-refused"
+
+
+class NotBookable(Conflict):
+    """Opening hours or rules do not allow that time.
+
+    `rules` names those that forbid it, in the order in which they are asked; `GET /availability/explain` tells more.
+    `nextFree` names the next starts that can be booked; none within 14 days leaves it empty.
+    """
+
+    code = "not-bookable"
 
 
 class ResourceChanged(Conflict):

@@ -17,7 +17,7 @@ from bookings import clock, idempotency, queries
 from bookings.answer import Answer
 from bookings.audit import service as audit
 from bookings.auth import Actor, Caller
-from bookings.booking import expiry, offers, refusals, wishes
+from bookings.booking import expiry, offers, plain, refusals, wishes
 from bookings.booking.errors import HoldAtLimit, HoldEnded, ResourceChanged, SlotTaken, TooManyHolds
 from bookings.config import Settings
 from bookings.db import Database, Tx
@@ -96,9 +96,11 @@ def claimable(
     wishes.check_time(wish["start_at"], body["endAt"], wish["now"], settings)
     named = [body.get(name) for name in ("providerId", "resourceId", "workspaceId")]
     ids = list(dict.fromkeys(str(id) for id in named if id))
+    asked = {**wish, **wishes.claims(wish["user_id"], ids, body["units"]), "end_at": body["endAt"]}
+    versions = plain.versions(database, settings, asked)
     return {
         **wish,
-        **wishes.claims(wish["user_id"], ids, body["units"]),
+        **wishes.claims(wish["user_id"], ids, body["units"], versions),
         **_PLAIN,
         "provider_id": body.get("providerId"),
         "workspace_id": body.get("workspaceId"),

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from bookings import queries
 from bookings.auth import Actor
-from bookings.booking import choosing, offers
-from bookings.booking.choosing import Candidate
+from bookings.availability import matching, slots
+from bookings.availability.picture import Candidate, Picture
+from bookings.availability.slots import Found
+from bookings.booking import deciding, offers, plain
+from bookings.booking.deciding import Read
 from bookings.booking.errors import NotForYou
+from bookings.booking.offers import Ask
 from bookings.config import Settings
 from bookings.db import Database
 from bookings.errors import Invalid
-from bookings.prepared import array
 
 _sql = queries.load("booking")
 _NAMES = ("providerId", "workspaceId", "resourceId")
+_SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ def judge(
     """
     if body.get("serviceId"):
         return _of_service(database, settings, wish, body, spans, alternatives=alternatives)
-    return _of_resources(database, actor, wish, body, spans, alternatives=alternatives)
+    return _of_resources(database, settings, actor, wish, body, spans, alternatives=alternatives)
 
 
 # ---- time without a service
@@ -79,6 +83,7 @@ def judge(
 
 def _of_resources(
     database: Database,
+    settings: Settings,
     actor: Actor,
     wish: Mapping[str, Any],
     body: Mapping[str, Any],
@@ -93,15 +98,36 @@ def _of_resources(
         if not (tx.one(_sql.series_user_known, terms) or {})["known"]:
             raise Invalid([("userId", "There is no such user.")])
         _check_resources(actor, wish, body, found)
-        lowers, uppers = [one.start_at for one in spans], [one.end_at for one in spans]
-        rows = tx.all(_sql.series_room, terms | {"lowers": lowers, "uppers": uppers})
-        full = {row["number"] for row in rows}
-        status = "confirmed" if all(found[id]["auto_confirm"] for id in ids) else "pending"
-        row = _plain_row(body, ids, found, status)
-        verdicts = [Verdict("taken" if number in full else "free", span, row) for number, span in enumerate(spans)]
-        if alternatives:
-            verdicts = [_with_next(tx, one, terms) if one.status == "taken" else one for one in verdicts]
-    return Judged(verdicts, terms, {id: found[id]["schedule_version"] for id in ids})
+    status = "confirmed" if all(found[id]["auto_confirm"] for id in ids) else "pending"
+    row = _plain_row(body, ids, found, status)
+    length = {"end_at": spans[0].end_at, "start_at": spans[0].start_at}
+
+    def read(lower: datetime, upper: datetime) -> Picture:
+        return plain.read_plain(database, settings, {**terms, **length}, lower, upper)
+
+    picture = read(*_bounds(spans))
+    free = [slots.at(picture, span.start_at) for span in spans]
+    verdicts = [
+        Verdict("free", span, row) if one.enough else _cannot(picture, read, span, alternatives)
+        for span, one in zip(spans, free, strict=True)
+    ]
+    return Judged(verdicts, terms, {one.id: one.version for one in picture.candidates})
+
+
+def _bounds(spans: Sequence[Span]) -> tuple[datetime, datetime]:
+    starts = [one.start_at for one in spans]
+    return min(starts), max(starts) + _SECOND
+
+
+def _cannot(picture: Picture, read: Read, span: Span, alternatives: bool) -> Verdict:
+    """Why one time cannot be had, and what could be instead."""
+    instead = deciding.next_free(read, span.start_at, gridded=picture.terms.gridded) if alternatives else []
+    starts = tuple(map(datetime.fromisoformat, instead))
+    if slots.at(picture, span.start_at, whatever_is_claimed=True).enough:
+        return Verdict("taken", span, alternatives=starts)
+    forbidding = deciding.forbidding(picture, span.start_at)
+    rule = next((one for one in forbidding if one != "claims"), "claims")
+    return Verdict("refused", span, rule=rule, message="Opening hours or rules do not allow it.", alternatives=starts)
 
 
 def _plain_terms(wish: Mapping[str, Any], body: Mapping[str, Any], ids: list[UUID]) -> dict[str, Any]:
@@ -155,13 +181,6 @@ def _check_resources(
         raise Invalid(wrong)
 
 
-def _with_next(tx: Any, verdict: Verdict, terms: Mapping[str, Any]) -> Verdict:
-    span = verdict.span
-    params = {**terms, "start_at": span.start_at, "length": span.end_at - span.start_at}
-    found = tuple(row["candidate"] for row in tx.all(_sql.next_free, params))
-    return Verdict(verdict.status, span, verdict.row, alternatives=found)
-
-
 # ---- services
 
 
@@ -174,56 +193,44 @@ def _of_service(
     *,
     alternatives: bool,
 ) -> Judged:
-    named = {name: body[name] for name in _NAMES if body.get(name)}
-    read = [_read(database, wish, body, span, named) for span in spans]
-    often = Counter(one.id for offer in read for one in offer.deliverers if one.free)
+    first = spans[0]
+    ask = Ask(
+        settings, {**body, "startAt": first.start_at, "endAt": first.end_at}, {**wish, "start_at": first.start_at}
+    )
+    offers.check_customer(database, ask)
+
+    def read(lower: datetime, upper: datetime) -> Picture:
+        return ask.read(database, lower, upper)
+
+    picture = read(*_bounds(spans))
+    found = [slots.at(picture, span.start_at) for span in spans]
+    often = Counter(one.id for each in found for one in each.free[0])
     verdicts: list[Verdict] = []
-    common: dict[str, Any] = {}
-    for offer, span in zip(read, spans, strict=True):
-        now = {**wish, "start_at": span.start_at}
-        terms = offers._terms(settings, offer.service, now, {**body, "endAt": span.end_at})
-        common = common or terms
-        choice = _chosen(offer, now, named, often)
-        found = offers._taken(database, offer, terms, named).extra["nextFree"] if alternatives and not choice else []
-        verdicts.append(
-            Verdict(
-                "free" if choice else "taken",
-                span,
-                _service_row(terms, choice),
-                alternatives=tuple(map(datetime.fromisoformat, found)),
-            )
-        )
-    return Judged(verdicts, common, {})
+    for span, one in zip(spans, found, strict=True):
+        claimed = _chosen(picture, one, often)
+        if claimed is None:
+            verdicts.append(_cannot(picture, read, span, alternatives))
+            continue
+        if not wish["unrestricted"] and not any(each.owner_id for each in claimed):
+            raise NotForYou(errors=[{"field": "userId", "message": NotForYou.title()}])
+        terms = offers.terms(replace(ask, wish={**wish, "start_at": span.start_at}), picture)
+        verdicts.append(Verdict("free", span, _service_row(terms, claimed)))
+    versions = {one.id: one.version for one in picture.candidates}
+    return Judged(verdicts, offers.terms(ask, picture) | {"units": picture.terms.units}, versions)
 
 
-def _read(
-    database: Database, wish: Mapping[str, Any], body: Mapping[str, Any], span: Span, named: Mapping[str, UUID]
-) -> offers.Offer:
-    asked = {
-        **wish,
-        "service_id": body["serviceId"],
-        "start_at": span.start_at,
-        "end_at": span.end_at,
-        "party_size": body.get("partySize"),
-        "named": array([str(id) for id in named.values()]),
-    }
-    return offers._read(database.hot(offers._OFFER, asked))
-
-
-def _chosen(
-    offer: offers.Offer, wish: Mapping[str, Any], named: Mapping[str, UUID], often: Mapping[UUID, int]
-) -> tuple[Candidate, ...]:
-    """Who takes one time; whoever is free at most of the times, so that a series stays in one hand. Raises Invalid,
-    NotForYou."""
-    mine = offer if wish["unrestricted"] else offers._own(offer, wish["actor_id"], named)
-
-    def steady(candidates: Sequence[Candidate]) -> Sequence[Candidate]:
-        return sorted(candidates, key=lambda one: -often[one.id])
-
-    choice = choosing.choose(mine.deliverers, mine.needs, named, steady)
-    if choice.wrong:
-        raise Invalid(list(choice.wrong))
-    return choice.claimed
+def _chosen(picture: Picture, found: Found, often: Mapping[UUID, int]) -> list[Candidate] | None:
+    """Who takes one time; whoever is free at most of the times, so that a series stays in one hand."""
+    if not found.enough:
+        return None
+    free = [
+        sorted(one, key=lambda each: -often[each.id]) if group.leads else list(one)
+        for group, one in zip(picture.groups, found.free, strict=True)
+    ]
+    holders = [(number, one.id) for number, members in enumerate(free) for one in members]
+    chosen = matching.assign([group.count for group in picture.groups], holders) or []
+    by_id = {one.id: one for members in free for one in members}
+    return [by_id[id] for ids in chosen for id in ids]  # type: ignore[index]
 
 
 def _service_row(terms: Mapping[str, Any], claimed: Sequence[Candidate]) -> dict[str, Any]:

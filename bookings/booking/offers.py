@@ -1,13 +1,15 @@
 """Booking what the catalogue offers: length, price, policy and resources follow from the service, and are kept with the
 booking as they were agreed.
 
-Two round trips: one reads the terms and who is free, one books. Who loses a race reads again and takes another, until
-nobody is free: of k simultaneous requests k succeed when k are free.
+First what matters is read and judged (bookings/availability), then one statement books, on the condition that neither
+the service nor any calendar has changed in between. Who loses a race reads again, now one after the other, and takes
+another: of k simultaneous requests k succeed when k are free. Where a strategy or a cap depends on what others get, all
+do so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,20 +20,23 @@ import orjson
 from bookings import clock, idempotency, queries
 from bookings.answer import Answer
 from bookings.auth import Caller
-from bookings.booking import choosing, expiry, wishes
-from bookings.booking.choosing import Candidate, Choice, Need, Strategy
-from bookings.booking.errors import NotForYou, ResourceChanged, SlotTaken
+from bookings.availability import assignment
+from bookings.availability import service as availability
+from bookings.availability.assignment import Assigned
+from bookings.availability.picture import Candidate, Group, Picture
+from bookings.availability.service import Reader
+from bookings.booking import deciding, expiry, wishes
+from bookings.booking.errors import NotBookable, NotForYou, ResourceChanged, SlotTaken
 from bookings.catalogue import rules as catalogue
 from bookings.catalogue.service import local_date
 from bookings.config import Settings
-from bookings.db import Database
+from bookings.db import Database, Tx
 from bookings.errors import Invalid
-from bookings.fields import instant_text
 from bookings.http import versioned
 from bookings.prepared import Prepared, Row, array
 
 _sql = queries.load("booking")
-_OFFER = Prepared("booking.offer", _sql.offer)
+_STANDING = Prepared("booking.standing", _sql.standing)
 _CREATE = Prepared("booking.create_of_service", _sql.create_of_service)
 #: each lost race means that somebody else has booked; whoever loses so many is told to try again
 _RACES = 100
@@ -39,12 +44,57 @@ _NAMES = ("providerId", "workspaceId", "resourceId")
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """A service as somebody wants to book it."""
+class Ask:
+    """Somebody wants a service: the request, and parameters that every new booking has."""
 
-    service: dict[str, Any]
-    deliverers: list[Candidate]
-    needs: list[Need]
+    settings: Settings
+    body: Mapping[str, Any]
+    wish: Mapping[str, Any]
+    #: the hold whose claims it takes over
+    hold_id: UUID | None = None
+
+    @property
+    def named(self) -> dict[str, UUID]:
+        """Who must be claimed, by the field that says so."""
+        return {name: self.body[name] for name in _NAMES if self.body.get(name)}
+
+    def read(self, reader: Reader, lower: datetime, upper: datetime) -> Picture:
+        """Everything that matters for starts between two instants. Raises Invalid, NotForYou."""
+        return availability.read(
+            reader,
+            settings=self.settings,
+            service_id=self.body["serviceId"],
+            lower=lower,
+            upper=upper,
+            minutes=self._minutes(),
+            minutes_field="endAt",
+            party_size=self.body.get("partySize"),
+            customer_id=self.wish["user_id"],
+            named=self.named,
+            permitted=None if self.wish["unrestricted"] else self._permitted,
+            ignored_hold=self.hold_id,
+        )
+
+    def _minutes(self) -> int | None:
+        """The length that endAt means; one that no service has where it means none."""
+        if self.body.get("endAt") is None:
+            return None
+        minutes, odd = divmod(self.body["endAt"] - self.body["startAt"], timedelta(minutes=1))
+        return -1 if odd else int(minutes)
+
+    def _permitted(self, picture: Picture) -> Picture:
+        """What a provider may book for somebody else: their own, and with it what is nobody's. Raises NotForYou."""
+        actor_id = self.wish["actor_id"]
+        everybody = picture.candidates
+        foreign = {one.id for one in everybody if one.owner_id not in (actor_id, None)}
+        if foreign & set(self.named.values()) or all(one.owner_id != actor_id for one in everybody):
+            raise _not_for_you()
+
+        def choose(group: Group) -> list[Candidate]:
+            mine = [one for one in group.candidates if one.owner_id in (actor_id, None)]
+            return [one for one in mine if one.owner_id] or mine if group.leads else mine
+
+        return picture.only(choose)
 
 
 def create(
@@ -57,92 +107,133 @@ def create(
 ) -> Answer:
     """Book a service. Stores its own answer under `key`.
 
-    Raises Invalid, NotForYou, SlotTaken (with the next starts at which it could be had), ResourceChanged, KeyTaken.
+    Raises Invalid, NotForYou, SlotTaken and NotBookable (with the next starts at which it could be had),
+    ResourceChanged, KeyTaken.
     """
-    wish = wishes.wish(settings, caller, body, key, clock.now())
-    named = {name: body[name] for name in _NAMES if body.get(name)}
-    asked = wish | {
-        "service_id": body["serviceId"],
-        "end_at": body.get("endAt"),
-        "party_size": body.get("partySize"),
-        "named": array([str(id) for id in named.values()]),
-    }
-    location = f"/bookings/{wish['id']}"
+    ask = Ask(settings, body, wishes.wish(settings, caller, body, key, clock.now()))
+    location = f"/bookings/{ask.wish['id']}"
     for race in range(_RACES):
-        row = database.hot(_OFFER, asked)
-        if row is not None and row[0] is not None:
-            return versioned(row[0], 1, 201, location=location)
-        offer = _read(row)
-        terms = _terms(settings, offer.service, wish, body)
-        choice = _choose(offer, wish, named, race)
-        if not choice.claimed:
-            raise _taken(database, offer, terms, named)
-        claims = terms | _claims(wish, terms, choice)
+        booked = None
         try:
-            booked = database.hot(_CREATE, claims)
-        except SlotTaken:
-            booked = None
-        if booked is not None:
-            return versioned(booked[0] or b"", 1, 201, location=location)
-        expiry.cleared(database, claims)
+            booked = database.run(lambda tx: _alone(tx, ask)) if race else _once(database, ask)
+        except (SlotTaken, NotBookable) as error:
+            if "nextFree" in error.extra and _standing(database, ask) is None:
+                raise
+        document = booked[0] if booked else _standing(database, ask)
+        if document is not None:
+            return versioned(document, 1, 201, location=location)
     raise ResourceChanged
 
 
 def claim(
-    database: Database, *, settings: Settings, wish: Mapping[str, Any], body: Mapping[str, Any], race: int
+    reader: Reader, *, settings: Settings, wish: Mapping[str, Any], body: Mapping[str, Any], race: int = 0
 ) -> dict[str, Any]:
     """Who would deliver a wished service, on which terms, as parameters of a statement that claims it.
 
-    `race` counts the attempts that somebody else was quicker in. Raises Invalid, NotForYou, SlotTaken.
+    `race` counts the attempts that somebody else was quicker in: between equals another comes first then. Raises
+    Invalid, NotForYou, SlotTaken, NotBookable.
     """
-    named = {name: body[name] for name in _NAMES if body.get(name)}
-    asked = {
-        **wish,
-        "service_id": body["serviceId"],
-        "end_at": body.get("endAt"),
-        "party_size": body.get("partySize"),
-        "named": array([str(id) for id in named.values()]),
-    }
-    offer = _read(database.hot(_OFFER, asked))
-    terms = _terms(settings, offer.service, wish, body)
-    choice = _choose(offer, wish, named, race)
-    if not choice.claimed:
-        raise _taken(database, offer, terms, named)
-    return terms | _claims(wish, terms, choice)
+    ask = Ask(settings, body, wish)
+    picture = _read(reader, ask)
+    if race:
+        turn = wish["id"].int + race
+        picture = picture.only(lambda group: _rotated(group.candidates, turn))
+    return _agreed(ask, picture, _settle(reader, ask, picture))
 
 
-def _read(row: Row | None) -> Offer:
-    """Raises Invalid when there is no such service, customer, or nobody to deliver it."""
-    if row is None:
-        raise Invalid([("serviceId", "There is no such service.")])
-    service: dict[str, Any] = orjson.loads(row[2] or b"")
-    if service["archivedAt"] is not None:
-        raise Invalid([("serviceId", "Is not offered any more.")])
-    if row[1] != b"true":
+def _rotated(candidates: Sequence[Candidate], turn: int) -> list[Candidate]:
+    at = turn % len(candidates) if candidates else 0
+    return [*candidates[at:], *candidates[:at]]
+
+
+def _standing(database: Database, ask: Ask) -> bytes | None:
+    """The booking itself when its first try was committed and only the answer was lost. Raises Invalid for a customer
+    who is nobody."""
+    row = database.hot(_STANDING, ask.wish)
+    if row is None or row[1] != b"true":
         raise Invalid([("userId", "There is no such user.")])
-    deliverers = [Candidate.of(one) for one in orjson.loads(row[3] or b"")]
-    needs = [
-        Need(one["kind"], one["count"], tuple(Candidate.of(candidate) for candidate in one["candidates"]))
-        for one in orjson.loads(row[4] or b"")
-    ]
-    if not deliverers and (service["resourceIds"] or not needs):
-        raise Invalid([("serviceId", "Nobody delivers it at present.")])
-    return Offer(service, deliverers, needs)
+    return row[0]
 
 
-def _terms(
-    settings: Settings, service: Mapping[str, Any], wish: Mapping[str, Any], body: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What is agreed, as parameters of the statement that books. Raises Invalid."""
-    party_size = body.get("partySize") or service["minPartySize"]
-    if wrong := catalogue.party_error(service, party_size):
-        raise Invalid([("partySize", wrong)])
+def check_customer(database: Database, ask: Ask) -> None:
+    """Raises Invalid for a customer who is nobody."""
+    _standing(database, ask)
+
+
+def _once(database: Database, ask: Ask) -> Row | None:
+    """Judge and book; no row when what was read is not true any more. Raises SlotTaken when somebody was quicker, and
+    the refusals."""
+    picture = _read(database, ask)
+    if _depends_on_others(picture):
+        return database.run(lambda tx: _alone(tx, ask))
+    return database.hot(_CREATE, _agreed(ask, picture, _settle(database, ask, picture)))
+
+
+def _alone(tx: Tx, ask: Ask) -> Row | None:
+    """The same while nobody else chooses for this service or books for this customer; and with the caps of what is
+    chosen counted under their locks."""
+    service_id: UUID = ask.body["serviceId"]
+    availability.lock(tx, [f"assignment:{service_id}", f"customer:{ask.wish['user_id']}"])
+    picture = _read(tx, ask)
+    assigned = _settle(tx, ask, picture)
+    if capped := deciding.locks_of(assigned.claimed):
+        availability.lock(tx, capped)
+        chosen = set(assigned.claimed_ids)
+        picture = _read(tx, ask).only(lambda group: [one for one in group.candidates if one.id in chosen])
+        assigned = _settle(tx, ask, picture, assigned)
+    agreed = _agreed(ask, picture, assigned)
+    expiry.clear(tx, agreed)
+    rows = tx.hot_rows(_CREATE, agreed)
+    if rows and assigned.strategy == assignment.ROUND_ROBIN and any(group.leads for group in picture.groups):
+        availability.take_turn(tx, service_id=service_id, resource_id=assigned.claimed[0].id)
+    return rows[0] if rows else None
+
+
+def _read(reader: Reader, ask: Ask) -> Picture:
+    """The picture of the wished start. Raises Invalid for a time that nobody can book."""
+    start_at: datetime = ask.wish["start_at"]
+    picture = ask.read(reader, start_at, start_at + timedelta(seconds=1))
+    end_at = start_at + timedelta(seconds=picture.terms.length)
+    wishes.check_time(start_at, end_at, ask.wish["now"], ask.settings)
+    return picture
+
+
+def _depends_on_others(picture: Picture) -> bool:
+    """Whether a strategy or a cap depends on what others get at the same moment."""
+    several = any(group.leads and len(group.candidates) > 1 for group in picture.groups)
+    return deciding.capped(picture) or (several and assignment.strategy_of(picture) != assignment.LEAST_BUSY)
+
+
+def _settle(reader: Reader, ask: Ask, picture: Picture, before: Assigned | None = None) -> Assigned:
+    """Who is claimed; `before`: the same as was chosen before it was locked. Raises NotForYou, and as deciding does."""
+
+    def read(lower: datetime, upper: datetime) -> Picture:
+        return ask.read(reader, lower, upper)
+
+    assigned = deciding.settle(reader, picture, read, ask.wish["start_at"], before)
+    if not ask.wish["unrestricted"] and not any(one.owner_id for one in assigned.claimed):
+        raise _not_for_you()
+    return assigned
+
+
+def _not_for_you() -> NotForYou:
+    return NotForYou(errors=[{"field": "userId", "message": NotForYou.title()}])
+
+
+def _agreed(ask: Ask, picture: Picture, assigned: Assigned) -> dict[str, Any]:
+    """What is agreed and what is claimed, as parameters of the statement that books."""
+    return {**terms(ask, picture), **claims(ask.wish["user_id"], picture, assigned)}
+
+
+def terms(ask: Ask, picture: Picture) -> dict[str, Any]:
+    """What is agreed: price, payment, policy, buffers, reminders."""
+    wish, service, placed = ask.wish, picture.service or {}, picture.terms
     start_at: datetime = wish["start_at"]
-    minutes, end_at = _length(service, start_at, body.get("endAt"))
-    wishes.check_time(start_at, end_at, wish["now"], settings)
-    quote = catalogue.quote(service, minutes=minutes, on=local_date(settings, start_at), party_size=party_size)
+    end_at = start_at + timedelta(seconds=placed.length)
+    party_size = ask.body.get("partySize") or service["minPartySize"]
+    on = local_date(ask.settings, start_at)
+    quote = catalogue.quote(service, minutes=placed.length // 60, on=on, party_size=party_size)
     payment_required = service["requiresPayment"] and quote.amount > 0
-    before, after = service["bufferBeforeMinutes"], service["bufferAfterMinutes"]
     policy, reminders = service["cancellationPolicy"], service["reminderLeadMinutes"]
     own_leads = None if reminders is None else array([f"{lead} minutes" for lead in reminders])
     return {
@@ -151,12 +242,11 @@ def _terms(
         "service_version": service["version"],
         "party_size": party_size,
         "end_at": end_at,
-        "claim_from": start_at - timedelta(minutes=before),
-        "claim_to": end_at + timedelta(minutes=after),
-        "buffer_before_minutes": before,
-        "buffer_after_minutes": after,
-        "session_places": service["capacity"] if service["capacity"] > 1 else None,
-        "units": catalogue.units(service, party_size),
+        "claim_from": start_at - timedelta(seconds=placed.before),
+        "claim_to": end_at + timedelta(seconds=placed.after),
+        "buffer_before_minutes": placed.before // 60,
+        "buffer_after_minutes": placed.after // 60,
+        "session_places": placed.places,
         "price_amount": quote.amount,
         "currency": quote.currency,
         "payment_required": payment_required,
@@ -169,61 +259,11 @@ def _terms(
     }
 
 
-def _length(service: Mapping[str, Any], start_at: datetime, end_at: datetime | None) -> tuple[int, datetime]:
-    """Minutes and end: the first duration, or the one that endAt means. Raises Invalid."""
-    known = [one["minutes"] for one in service["durations"]]
-    if end_at is None:
-        return known[0], start_at + timedelta(minutes=known[0])
-    minutes, odd = divmod(end_at - start_at, timedelta(minutes=1))
-    if odd or minutes not in known:
-        raise Invalid([("endAt", catalogue.duration_error(service))])
-    return minutes, end_at
-
-
-def _choose(offer: Offer, wish: Mapping[str, Any], named: Mapping[str, UUID], race: int) -> Choice:
-    """Raises Invalid for what was named in vain, NotForYou for what the actor may not book for somebody else."""
-    group = offer.service["capacity"] > 1
-    strategy: Strategy = choosing.in_order if group else choosing.fewest_bookings
-    strategy_of_needs: Strategy = choosing.in_order
-    if race and not group:
-        strategy = strategy_of_needs = choosing.spread(wish["id"].int + race)
-    mine = offer if wish["unrestricted"] else _own(offer, wish["actor_id"], named)
-    choice = choosing.choose(mine.deliverers, mine.needs, named, strategy, strategy_of_needs)
-    if choice.wrong:
-        raise Invalid(list(choice.wrong))
-    if choice.claimed and not wish["unrestricted"] and not any(one.owner_id for one in choice.claimed):
-        raise _not_for_you()
-    return choice
-
-
-def _own(offer: Offer, actor_id: UUID, named: Mapping[str, UUID]) -> Offer:
-    """What a provider may book for somebody else: their own, and with it what is nobody's. Raises NotForYou."""
-    everybody = [*offer.deliverers, *(one for need in offer.needs for one in need.candidates)]
-    foreign = {one.id for one in everybody} - {one.id for one in choosing.permitted(everybody, actor_id)}
-    if foreign & set(named.values()) or all(one.owner_id != actor_id for one in everybody):
-        raise _not_for_you()
-    deliverers = choosing.permitted(offer.deliverers, actor_id)
-    needs = [Need(one.kind, one.count, tuple(choosing.permitted(one.candidates, actor_id))) for one in offer.needs]
-    return Offer(offer.service, [one for one in deliverers if one.owner_id] or deliverers, needs)
-
-
-def _not_for_you() -> NotForYou:
-    return NotForYou(errors=[{"field": "userId", "message": NotForYou.title()}])
-
-
-def _claims(wish: Mapping[str, Any], terms: Mapping[str, Any], choice: Choice) -> dict[str, Any]:
-    first = {one.kind: one.id for one in reversed(choice.claimed)}
-    return wishes.claims(wish["user_id"], [str(one.id) for one in choice.claimed], terms["units"]) | {
+def claims(user_id: Any, picture: Picture, assigned: Assigned) -> dict[str, Any]:
+    """What is claimed, by which versions of the calendars, and who may therefore hear of it."""
+    first = {one.kind: one.id for one in reversed(assigned.claimed)}
+    ids = [str(one.id) for one in assigned.claimed]
+    return wishes.claims(user_id, ids, picture.terms.units, [one.version for one in assigned.claimed]) | {
         "provider_id": first.get("provider"),
         "workspace_id": first.get("workspace"),
     }
-
-
-def _taken(database: Database, offer: Offer, terms: Mapping[str, Any], named: Mapping[str, UUID]) -> SlotTaken:
-    """The refusal, with the next starts at which the service could be had, from the one named if anybody was."""
-    ids = {one.id for one in offer.deliverers}
-    wanted = [id for id in named.values() if id in ids] or list(ids)
-    params = {**terms, "deliverers": wanted, "length": terms["end_at"] - terms["start_at"]}
-    with database.transaction() as tx:
-        rows = tx.all(_sql.next_free_of_service, params)
-    return SlotTaken(nextFree=[instant_text(row["candidate"]) for row in rows])

@@ -16,11 +16,12 @@ from bookings.fields import instant_text
 _sql = queries.load("booking")
 
 
-def explain(tx: Tx, actor: Actor, wish: Mapping[str, Any]) -> str:
+def explain(tx: Tx, actor: Actor, wish: Mapping[str, Any]) -> str | None:
     """Raise the error that explains why nothing was written.
 
     Returns the document instead when the booking is there after all: its first try was committed and only
-    the answer was lost. Raises NotForYou, Invalid naming the wrong ids, or SlotTaken.
+    the answer was lost; None when the calendars of the resources must be asked first. Raises NotForYou, Invalid naming
+    the wrong ids, or SlotTaken.
     """
     known = tx.one(_sql.explain_refusal, wish) or {}
     if known["done"] is not None:
@@ -32,6 +33,8 @@ def explain(tx: Tx, actor: Actor, wish: Mapping[str, Any]) -> str:
     wrong += _wrong_ids(wish, found)
     if wrong:
         raise Invalid(wrong)
+    if any(resource["scheduleVersion"] for resource in found.values()):
+        return None
     raise with_alternatives(tx, SlotTaken(), wish)
 
 

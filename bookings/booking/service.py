@@ -15,7 +15,20 @@ from bookings.answer import Answer
 from bookings.audit import service as audit
 from bookings.audit.rules import changed
 from bookings.auth import SYSTEM, SYSTEM_CALLER, Actor, Caller
-from bookings.booking import bounds, expiry, holds, offers, policies, reading, reassigning, refusals, rules, wishes
+from bookings.booking import (
+    bounds,
+    expiry,
+    holds,
+    moving,
+    offers,
+    plain,
+    policies,
+    reading,
+    reassigning,
+    refusals,
+    rules,
+    wishes,
+)
 from bookings.booking.errors import BookingClosed, SlotTaken, StaffOnly, TooEarly, TransitionRefused
 from bookings.booking.rules import ACTIONS, RELEASE, Action
 from bookings.config import Settings
@@ -52,8 +65,9 @@ def create(
 ) -> Answer:
     """Book: claim every named resource for the whole time or none, in one statement and one round trip.
 
-    With a service it takes two (bookings/booking/offers.py); a hold is booked in a transaction. Stores its own answer
-    under `key`. Raises Invalid, Forbidden, SlotTaken (with the next free starts), HoldEnded, or KeyTaken.
+    That holds for resources whose calendars say nothing; others are judged first (plain.py), and so is a service
+    (offers.py); a hold is booked in a transaction. Stores its own answer under `key`. Raises Invalid, Forbidden,
+    SlotTaken and NotBookable (with the next free starts), HoldEnded, or KeyTaken.
     """
     if body.get("holdId"):
         return holds.book(database, settings=settings, caller=caller, body=body, key=key)
@@ -62,11 +76,13 @@ def create(
     now = clock.now()
     wishes.check_time(body["startAt"], body["endAt"], now, settings)
     wish = _wish(settings, caller, body, key, now)
-    plain = key is None and wish["user_id"] == wish["actor_id"]
-    row = _booked(database, _CREATE_OWN if plain else _CREATE, wish)
+    statement = _CREATE_OWN if key is None and wish["user_id"] == wish["actor_id"] else _CREATE
+    row = _booked(database, statement, wish)
     while row is None and expiry.cleared(database, wish):
-        row = _booked(database, _CREATE_OWN if plain else _CREATE, wish)
+        row = _booked(database, statement, wish)
     document = row[0] if row else database.run(lambda tx: refusals.explain(tx, caller.actor, wish))
+    if document is None:
+        document = plain.create(database, settings, wish, statement)[0]
     return versioned(document or b"", 1, 201, location=f"/bookings/{wish['id']}")
 
 
@@ -116,7 +132,8 @@ def change(
 ) -> Answer:
     """Change details or move a booking; a move passes the same constraints as a new booking, and its policy.
 
-    Raises NotFound, PreconditionFailed, BookingClosed, Forbidden, Invalid, TooLate, MovedTooOften, SlotTaken.
+    Raises NotFound, PreconditionFailed, BookingClosed, Forbidden, Invalid, TooLate, MovedTooOften, SlotTaken,
+    NotBookable.
     """
     booking = _lock(tx, caller.actor, booking_id, versions)
     override, reason = body.get("override", False), body.get("reason")
@@ -136,7 +153,7 @@ def change(
     if moved:
         after |= bounds.moving(booking, caller.actor, now, override=override)
         wishes.check_time(after["start_at"], after["end_at"], now, settings)
-        _move_claims(tx, after)
+        moving.move_claims(tx, settings, after)
     action = "reschedule" if moved else "update"
     answer = _write(tx, caller, booking, after, action, _EVENTS[moved], reason=reason, override=override)
     if moved:
@@ -172,7 +189,7 @@ def reassign(
         raise BookingClosed(bookingStatus=booking["status"])
     left = reassigning.replacing(tx, caller.actor, booking, body)
     after = booking | reassigning.reassigned(booking, left, body["resourceId"])
-    _move_claims(tx, after)
+    moving.move_claims(tx, settings, after, settled=True)
     event = "booking.reassigned"
     answer = _write(tx, caller, booking, after, "reassign", event, reason=reason, override=override, left=left)
     tx.execute(_sql.carry_reminders, {"id": booking_id, "version": booking["version"] + 1})
@@ -287,24 +304,6 @@ def _wished_time(booking: dict[str, Any], body: Mapping[str, Any]) -> dict[str, 
     start_at = body.get("startAt", booking["start_at"])
     kept_length: datetime = start_at + (booking["end_at"] - booking["start_at"])
     return {"start_at": start_at, "end_at": body.get("endAt", kept_length)}
-
-
-def _move_claims(tx: Tx, after: dict[str, Any]) -> None:
-    tx.all(_sql.lock_resources, after)
-    tx.execute(_sql.drop_claims, after)
-    while not _taken(tx, after):
-        if not expiry.clear(tx, after):
-            raise refusals.with_alternatives(tx, SlotTaken(), after)
-
-
-def _taken(tx: Tx, after: dict[str, Any]) -> bool:
-    try:
-        with tx.savepoint():
-            if tx.execute(_sql.take_claims, after) != len(after["resource_ids"]):
-                raise SlotTaken
-    except SlotTaken:
-        return False
-    return True
 
 
 def _write(

@@ -39,10 +39,14 @@ def wish(
     }
 
 
-def claims(user_id: Any, resource_ids: Sequence[str], units: int) -> dict[str, Any]:
-    """Parameters that say what it claims, and who may therefore hear of it."""
+def claims(
+    user_id: Any, resource_ids: Sequence[str], units: int, versions: Sequence[int] | None = None
+) -> dict[str, Any]:
+    """Parameters that say what it claims, and who may therefore hear of it; `versions` of the calendars by which it was
+    judged, 0 where nobody has asked any."""
     return {
         "resource_ids": array(resource_ids),
+        "schedule_versions": array([str(one) for one in versions or [0] * len(resource_ids)]),
         "units": units,
         "topics": array(topics(user_id, resource_ids)),
     }

@@ -81,13 +81,14 @@ SELECT document::text, version, expires_at FROM answer
 -- Keep what a service offers, on the terms that were read a moment ago: nothing is written when the service has changed
 -- since.
 WITH asked AS (
-    SELECT id, exclusive FROM resources
-     WHERE id = ANY (%(resource_ids)s::uuid[]) AND active AND capacity >= %(units)s::integer
+    SELECT id, exclusive FROM resources AS r
+     WHERE id = ANY (%(resource_ids)s::uuid[]) AND active AND capacity >= %(units)s::integer AND {judged}
        AND EXISTS (SELECT FROM services
                     WHERE id = %(service_id)s::uuid AND version = %(service_version)s::integer AND archived_at IS NULL)
        AND (%(unrestricted)s::boolean OR owner_id IS NULL OR owner_id = %(actor_id)s::uuid)
        AND (%(unrestricted)s OR EXISTS (
             SELECT FROM resources WHERE id = ANY (%(resource_ids)s) AND owner_id = %(actor_id)s))
+     ORDER BY id FOR KEY SHARE
 ), agreed AS (
     SELECT %(terms)s::jsonb AS terms
 ), {held}
@@ -99,6 +100,7 @@ WITH asked AS (
        AND (%(unrestricted)s::boolean OR owner_id IS NULL OR owner_id = %(actor_id)s::uuid)
        AND (%(unrestricted)s OR EXISTS (
             SELECT FROM resources WHERE id = ANY (%(resource_ids)s) AND owner_id = %(actor_id)s))
+     ORDER BY id FOR KEY SHARE
 ), agreed AS (
     SELECT %(terms)s::jsonb || jsonb_build_object(
         'provider_id', coalesce(%(provider_id)s, (SELECT id FROM asked WHERE kind = 'provider' LIMIT 1)),

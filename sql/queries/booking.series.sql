@@ -38,15 +38,6 @@ SELECT id, kind, active, capacity, owner_id, auto_confirm, time_zone, schedule_v
 -- Whether somebody may still book.
 SELECT EXISTS (SELECT FROM users WHERE id = %(user_id)s::uuid AND disabled_at IS NULL) AS known
 
--- name: series_room
--- For each of many times (with their buffers): which of the resources have no room then.
-SELECT w.ordinality::integer - 1 AS number, r.id
-  FROM unnest(%(lowers)s::timestamptz[], %(uppers)s::timestamptz[]) WITH ORDINALITY AS t (lower, upper, ordinality),
-       LATERAL (SELECT tstzrange(t.lower, t.upper) AS during, %(units)s::integer AS units, NULL::integer AS places,
-                       t.ordinality) AS w,
-       resources AS r
- WHERE r.id = ANY (%(resource_ids)s::uuid[]) AND NOT {room}
-
 -- name: lock_exclusive
 -- Whoever claims or moves many times of a resource does so one after the other: each holds some of its times while it
 -- asks for others, and two that cross would deadlock. A single new booking holds nothing of it yet and need not wait.

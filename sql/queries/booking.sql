@@ -117,9 +117,14 @@ claimed AS (
     RETURNING *
 )
 
+-- fragment: judged
+-- The calendar of resource `r` is still the one by which it was judged. Together with FOR KEY SHARE, which PostgreSQL
+-- takes for the foreign key of the claim anyway: whoever changes a calendar locks FOR UPDATE.
+r.schedule_version = (%(schedule_versions)s::integer[])[array_position(%(resource_ids)s::uuid[], r.id)]
+
 -- fragment: named
 -- The resources `r` that a booking names, if they are what they are said to be and have the capacity.
-r.id = ANY (%(resource_ids)s::uuid[]) AND r.active AND r.capacity >= %(units)s::integer
+r.id = ANY (%(resource_ids)s::uuid[]) AND r.active AND r.capacity >= %(units)s::integer AND {judged}
    AND (r.id IS DISTINCT FROM %(provider_id)s::uuid OR r.kind = 'provider')
    AND (r.id IS DISTINCT FROM %(workspace_id)s::uuid OR r.kind = 'workspace')
 
@@ -134,13 +139,14 @@ WITH asked AS (
        AND (%(unrestricted)s::boolean OR owner_id IS NULL OR owner_id = %(actor_id)s::uuid)
        AND (%(unrestricted)s OR EXISTS (
             SELECT FROM resources WHERE id = ANY (%(resource_ids)s) AND owner_id = %(actor_id)s))
+     ORDER BY id FOR KEY SHARE
 ), {claimed_and_booked}, {booked_and_told}
 
 -- name: create_own
 -- The same for somebody who books for themselves without an Idempotency-Key: there is nothing to audit or to keep, and
 -- PostgreSQL does not prepare for it.
 WITH asked AS (
-    SELECT id, kind, exclusive, auto_confirm FROM resources AS r WHERE {named}
+    SELECT id, kind, exclusive, auto_confirm FROM resources AS r WHERE {named} ORDER BY id FOR KEY SHARE
 ), {claimed_and_booked}, {told}
 SELECT document::text, version FROM answer
 
@@ -168,9 +174,10 @@ booked AS (
 -- The same for what a service offers, on the terms that were read a moment ago: nothing is written when the service has
 -- changed since. Buffers are claimed with the booking's time; the terms are kept with the booking.
 WITH asked AS (
-    SELECT id, exclusive FROM resources
-     WHERE id = ANY (%(resource_ids)s::uuid[]) AND active AND capacity >= %(units)s::integer
+    SELECT id, exclusive FROM resources AS r
+     WHERE id = ANY (%(resource_ids)s::uuid[]) AND active AND capacity >= %(units)s::integer AND {judged}
        AND (%(unrestricted)s::boolean OR owner_id IS NULL OR owner_id = %(actor_id)s::uuid)
+     ORDER BY id FOR KEY SHARE
 ), claimed AS (
     INSERT INTO allocations (resource_id, exclusive, during, units, places, booking_id, start_at)
     SELECT id, exclusive, tstzrange(%(claim_from)s::timestamptz, %(claim_to)s::timestamptz), %(units)s,
@@ -194,43 +201,10 @@ WITH asked AS (
            AND a.during && w.during AND (a.expires_at IS NULL OR a.expires_at > clock_timestamp()))
     ELSE peak_claimed(r.id, w.during) + w.units <= least(r.capacity, w.places) END AND r.capacity >= w.units)
 
--- fragment: candidate
--- What choosing wants to know of resource `r` for the claim `w` of a day.
-json_build_object('id', r.id, 'kind', r.kind, 'ownerId', r.owner_id, 'free', {room}, 'bookings', (
-    SELECT count(*) FROM allocations AS a
-     WHERE a.resource_id = r.id AND a.booking_id IS NOT NULL AND a.released_at IS NULL
-       AND a.start_at >= date_trunc('day', %(start_at)s::timestamptz)
-       AND a.start_at < date_trunc('day', %(start_at)s::timestamptz) + interval '1 day'))
-
--- name: offer
--- A service as somebody wants to book it: its terms, who of those who deliver it is free, what is free of all it needs
--- besides; at most 50 free ones of each where any will do. The first column is the booking itself when its first try
--- was committed and only the answer was lost.
+-- name: standing
+-- The booking itself when its first try was committed and only the answer was lost; whether its customer is somebody.
 SELECT (SELECT {document}::text FROM bookings AS b WHERE id = %(id)s::uuid),
-       EXISTS (SELECT FROM users WHERE id = %(user_id)s::uuid AND disabled_at IS NULL)::text,
-       {catalogue.document},
-       (SELECT coalesce(json_agg({candidate} ORDER BY d.position), '[]')
-          FROM service_resources AS d JOIN resources AS r ON r.id = d.resource_id
-         WHERE d.service_id = s.id AND r.active)::text,
-       (SELECT coalesce(json_agg(json_build_object('kind', q.kind, 'count', q.count, 'candidates', (
-                SELECT coalesce(json_agg({candidate} ORDER BY r.rank, r.name, r.id), '[]') FROM (
-                    SELECT r.*, array_position(q.resource_ids, r.id) AS rank FROM resources AS r
-                     WHERE r.kind = q.kind AND r.active
-                       AND (q.resource_ids = '{}' OR r.id = ANY (q.resource_ids))
-                       AND (r.id = ANY (%(named)s::uuid[]) OR {room})
-                     ORDER BY (r.id = ANY (%(named)s)) DESC, array_position(q.resource_ids, r.id), r.name, r.id
-                     LIMIT 50) AS r)) ORDER BY q.position), '[]')
-          FROM service_requirements AS q WHERE q.service_id = s.id)::text
-  FROM services AS s, LATERAL (
-    SELECT tstzrange(
-               %(start_at)s::timestamptz - make_interval(mins => s.buffer_before_minutes),
-               coalesce(%(end_at)s::timestamptz,
-                        %(start_at)s + make_interval(mins => (s.durations -> 0 ->> 'minutes')::integer))
-               + make_interval(mins => s.buffer_after_minutes)) AS during,
-           CASE WHEN s.capacity > 1 THEN coalesce(%(party_size)s::integer, s.min_party_size) ELSE 1 END AS units,
-           CASE WHEN s.capacity > 1 THEN s.capacity END AS places
-  ) AS w
- WHERE s.id = %(service_id)s::uuid
+       EXISTS (SELECT FROM users WHERE id = %(user_id)s::uuid AND disabled_at IS NULL)::text
 
 -- name: explain_refusal
 -- Why `create` wrote nothing: what it knows of each resource and of the customer, to name the wrong field. A booking
@@ -239,7 +213,8 @@ SELECT
     (SELECT {document}::text FROM bookings AS b WHERE id = %(id)s) AS done,
     EXISTS (SELECT FROM users WHERE id = %(user_id)s AND disabled_at IS NULL) AS user_known,
     coalesce((SELECT json_agg(json_build_object(
-        'id', id, 'kind', kind, 'active', active, 'capacity', capacity, 'ownerId', owner_id))
+        'id', id, 'kind', kind, 'active', active, 'capacity', capacity, 'ownerId', owner_id,
+        'scheduleVersion', schedule_version))
        FROM resources WHERE id = ANY (%(resource_ids)s::uuid[])), '[]') AS resources
 
 -- name: next_free
@@ -257,34 +232,6 @@ SELECT candidate FROM (
            %(units)s::integer AS units, %(session_places)s::integer AS places
 ) AS w
 WHERE NOT EXISTS (SELECT FROM resources AS r WHERE r.id = ANY (%(resource_ids)s::uuid[]) AND NOT {room})
-ORDER BY candidate LIMIT 3
-
--- name: next_free_of_service
--- The same for a service: starts at which somebody who delivers it is free, and enough of what it needs besides.
-SELECT candidate FROM (
-    SELECT DISTINCT upper(during) + make_interval(mins => %(buffer_before_minutes)s) AS candidate FROM allocations
-     WHERE resource_id IN (
-            SELECT id FROM resources AS r WHERE r.id = ANY (%(deliverers)s::uuid[]) OR (r.active AND EXISTS (
-                SELECT FROM service_requirements AS q
-                 WHERE q.service_id = %(service_id)s AND q.kind = r.kind
-                   AND (q.resource_ids = '{}' OR r.id = ANY (q.resource_ids)))) LIMIT 200)
-       AND released_at IS NULL
-       AND during && tstzrange(%(start_at)s - make_interval(mins => %(buffer_before_minutes)s),
-                               %(start_at)s + interval '14 days')
-     ORDER BY candidate LIMIT 100
-) AS candidates, LATERAL (
-    SELECT tstzrange(candidate - make_interval(mins => %(buffer_before_minutes)s),
-                     candidate + %(length)s + make_interval(mins => %(buffer_after_minutes)s)) AS during,
-           %(units)s::integer AS units, %(session_places)s::integer AS places
-) AS w
-WHERE (cardinality(%(deliverers)s::uuid[]) = 0 OR EXISTS (
-        SELECT FROM resources AS r WHERE r.id = ANY (%(deliverers)s) AND r.active AND {room}))
-  AND NOT EXISTS (
-        SELECT FROM service_requirements AS q
-         WHERE q.service_id = %(service_id)s AND q.count > (SELECT count(*) FROM (
-            SELECT FROM resources AS r
-             WHERE r.kind = q.kind AND r.active AND (q.resource_ids = '{}' OR r.id = ANY (q.resource_ids)) AND {room}
-             LIMIT q.count) AS enough))
 ORDER BY candidate LIMIT 3
 
 -- name: get
@@ -324,6 +271,10 @@ WITH changed AS (
            %(actor_id)s, %(request_id)s, %(now)s FROM answer
 )
 SELECT document::text, version FROM answer
+
+-- name: keep_calendars
+-- From here to the end of the command nobody changes hours, rules or closures of these resources.
+SELECT id FROM resources WHERE id = ANY (%(resource_ids)s::uuid[]) ORDER BY id FOR KEY SHARE
 
 -- name: lock_resources
 -- Moves of claims on one resource happen one after the other; two that cross would deadlock. Shared resources are left

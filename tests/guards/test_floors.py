@@ -36,6 +36,10 @@ OFFERED = {
     "bookings.account.routes",  # asking for the password again
     "bookings.event.nudge",  # wakes the relay after a commit
     "bookings.job.care",  # jobs as admins and metrics see them
+    "bookings.availability.assignment",  # choosing, by whoever claims
+    "bookings.availability.picture",  # what was read, to be judged
+    "bookings.availability.layers",  # what business, service and resource say
+    "bookings.availability.slots",  # the one judgement of what is free
     "bookings.booking.holds",  # what the waitlist offers is a hold
     "bookings.availability.hours",  # wall-clock times as instants
     "bookings.booking.listing",  # lists of bookings, over sockets too

@@ -62,6 +62,7 @@ HELD = {
 #: tables that hold nothing about a person, and why not
 IMPERSONAL = {
     "allocations": "times of bookings, which are exported",
+    "assignment_turns": "turns of resources",
     "booking_transitions": "the state machine",
     "categories": "the catalogue",
     "closures": "times of resources",

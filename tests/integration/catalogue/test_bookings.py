@@ -206,7 +206,7 @@ def test_what_is_needed_besides_is_claimed_too(shop: Shop, world: World, custome
     assert booking["workspaceId"] == str(rooms[1])
     assert {claim[0] for claim in claims(world, booking)} == {provider, rooms[1], *cameras}
     again = problem(book(customer, service, workspaceId=rooms[0]), 409, "slot-taken")
-    assert again["nextFree"] == [at(9.5)]
+    assert again["nextFree"] == [at(9.5), at(9.75), at(10)]
 
 
 def test_any_of_a_kind_will_do(shop: Shop, world: World, customer: Person) -> None:
@@ -214,7 +214,8 @@ def test_any_of_a_kind_will_do(shop: Shop, world: World, customer: Person) -> No
     world.query("UPDATE resources SET active = false WHERE kind = 'equipment'")
     world.resource("equipment", active=False)
     service = shop.offered(resourceIds=[world.provider().id], requirements=[{"kind": "equipment", "count": 1}])
-    assert problem(book(customer, service), 409, "slot-taken")["nextFree"] == []
+    refused = problem(book(customer, service), 409, "not-bookable")
+    assert (refused["rules"], refused["nextFree"]) == (["resources"], [])
     beamer = world.resource("equipment")
     assert str(beamer) in booked(customer, service)["resourceIds"]
 
@@ -306,14 +307,14 @@ def test_archived_and_undelivered_services_cannot_be_booked(shop: Shop, world: W
 def test_a_service_that_changes_meanwhile_is_read_again(shop: Shop, world: World, customer: Person) -> None:
     """The price is the one that held when the booking was written."""
     service = shop.offered(resourceIds=[world.provider().id])
-    choose = offers._choose
+    settle = offers._settle
 
-    def slow(*arguments: Any) -> Any:
-        if arguments[0].service["version"] == 1:
+    def slow(reader: Any, ask: Any, picture: Any, *more: Any) -> Any:
+        if picture.service["version"] == 1:
             shop.change(service, durations=[{"minutes": 30, "price": 7}])
-        return choose(*arguments)
+        return settle(reader, ask, picture, *more)
 
-    with mock.patch("bookings.booking.offers._choose", slow):
+    with mock.patch("bookings.booking.offers._settle", slow):
         assert booked(customer, service)["price"]["amount"] == 7
 
 

@@ -1,0 +1,323 @@
+"""What can be booked: reads a picture of everything that matters, in at most three statements whatever the number of
+resources, and asks slots.py.
+
+    picture = service.read(reader, settings=…, service_id=…, lower=…, upper=…)      a service, whoever delivers it
+    picture = service.read_these(reader, settings=…, resource_ids=…, terms=…, …)    resources that are settled
+    slots.find(picture)             every Slot between lower and upper
+    slots.at(picture, start)        one start: .free (for each of picture.groups), .enough
+    slots.explain(picture, start)   one start: every rule's verdict
+    assignment.choose(picture, found, fairness)   who is claimed, by the service's strategy
+
+`reader` is a Database or, inside a command, its transaction. The picture is true for the moment of reading. Whoever
+claims must demand `Candidate.version` of every resource in the statement that claims; then hours and closures have not
+changed, and the constraints see to the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any, Protocol
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from bookings import clock, queries
+from bookings.availability import layers, picture
+from bookings.availability.layers import SILENT, Layer, Schedule
+from bookings.availability.picture import Booked, Candidate, Group, Picture, Terms
+from bookings.catalogue import rules as catalogue
+from bookings.config import Settings
+from bookings.db import Params, Tx
+from bookings.errors import Invalid
+from bookings.prepared import Prepared, Row, array
+
+_sql = queries.load("availability")
+_WHO = Prepared("availability.who", _sql.who)
+_THESE = Prepared("availability.these", _sql.these)
+_TAKEN = Prepared("availability.taken", _sql.taken, binary=True)
+_COUNTED = Prepared("availability.counted", _sql.counted)
+_FAIRNESS = Prepared("availability.fairness", _sql.fairness)
+#: local dates differ from those of UTC by so much at most
+_MARGIN = timedelta(days=2)
+
+
+class Reader(Protocol):
+    """A Database, or a transaction."""
+
+    def hot_rows(self, statement: Prepared, params: Params) -> list[Row]: ...
+
+
+def read(
+    reader: Reader,
+    *,
+    settings: Settings,
+    service_id: UUID,
+    lower: datetime,
+    upper: datetime,
+    minutes: int | None = None,
+    minutes_field: str = "duration",
+    party_size: int | None = None,
+    customer_id: UUID | None = None,
+    named: Mapping[str, UUID] | None = None,
+    permitted: Callable[[Picture], Picture] | None = None,
+    ignored_booking: UUID | None = None,
+    ignored_hold: UUID | None = None,
+) -> Picture:
+    """A service for a length and a party, for starts at or after `lower` and before `upper`.
+
+    `customer_id`: whose caps count. `named`: field of the request → resource that must be claimed. `permitted` takes
+    out candidates whom the caller may not book. Claims of the ignored booking and hold count as free. Raises Invalid
+    for a service that is not offered, a length or party it does not take, and names that do not deliver it.
+    """
+    asked = _asked(settings, lower, upper, service_id, ignored_booking, ignored_hold, customer_id)
+    rows = reader.hot_rows(_WHO, asked)
+    if not rows:
+        raise Invalid([("serviceId", "There is no such service.")])
+    found = _picture(settings, rows[0], lower, upper, asked)
+    service = found.service or {}
+    if service["archivedAt"] is not None:
+        raise Invalid([("serviceId", "Is not offered any more.")])
+    if not found.groups or (service["resourceIds"] and not found.groups[0].leads):
+        raise Invalid([("serviceId", "Nobody delivers it at present.")])
+    found = replace(found, terms=terms_of(service, minutes, party_size, minutes_field))
+    if permitted is not None:
+        found = permitted(found)
+    if named:
+        groups, wrong = picture.naming(found.groups, named)
+        if wrong:
+            raise Invalid(wrong)
+        found = replace(found, groups=groups)
+    return _with_claims(reader, found, asked)
+
+
+def read_these(
+    reader: Reader,
+    *,
+    settings: Settings,
+    resource_ids: Sequence[UUID],
+    terms: Terms,
+    lower: datetime,
+    upper: datetime,
+    service_id: UUID | None = None,
+    customer_id: UUID | None = None,
+    ignored_booking: UUID | None = None,
+    ignored_hold: UUID | None = None,
+) -> Picture:
+    """Resources that are settled and must all be claimed: those of a booking that is to move, whoever delivers first,
+    or those named by somebody who books plain time. Inactive and unknown ones are left out: compare `candidates`."""
+    asked = _asked(settings, lower, upper, service_id, ignored_booking, ignored_hold, customer_id)
+    rows = reader.hot_rows(_THESE, asked | {"resource_ids": array([str(id) for id in resource_ids])})
+    found = _picture(settings, rows[0], lower, upper, asked)
+    everyone = found.groups[0].candidates if found.groups else ()
+    # Plain time is led by all it claims; a service by whoever delivers it, if anybody does.
+    leading = len(everyone) if found.service is None else min(1, len(found.service["resourceIds"]))
+    groups = tuple(Group(1, (one,), leads=number < leading) for number, one in enumerate(everyone))
+    return _with_claims(reader, replace(found, terms=terms, groups=groups), asked)
+
+
+def terms_of(
+    service: Mapping[str, Any], minutes: int | None, party_size: int | None, minutes_field: str = "duration"
+) -> Terms:
+    """What a booking of a service places. Raises Invalid for a length or a party that it does not take."""
+    wrong = []
+    if minutes is None:
+        minutes = service["durations"][0]["minutes"]
+    elif minutes not in [one["minutes"] for one in service["durations"]]:
+        wrong.append((minutes_field, catalogue.duration_error(service)))
+    party_size = party_size or service["minPartySize"]
+    if message := catalogue.party_error(service, party_size):
+        wrong.append(("partySize", message))
+    if wrong:
+        raise Invalid(wrong)
+    return Terms(
+        length=minutes * 60,
+        before=service["bufferBeforeMinutes"] * 60,
+        after=service["bufferAfterMinutes"] * 60,
+        units=catalogue.units(service, party_size),
+        places=service["capacity"] if service["capacity"] > 1 else None,
+    )
+
+
+def fairness(reader: Reader, found: Picture, free: Sequence[Candidate], start: datetime) -> dict[UUID, tuple[int, int]]:
+    """For each of those who are free, what strategies ask: bookings on the local day of the start, and the turn at
+    which they were last chosen for the service (0: never)."""
+    params = {
+        "resource_ids": array([str(one.id) for one in free]),
+        "zones": array([one.zone for one in free]),
+        "start_at": start,
+        "service_id": found.service["id"] if found.service else None,
+    }
+    rows = reader.hot_rows(_FAIRNESS, params)
+    return {free[int(row[0] or 0) - 1].id: (int(row[1] or 0), int(row[2] or 0)) for row in rows}
+
+
+def take_turn(tx: Tx, *, service_id: UUID, resource_id: UUID) -> None:
+    """Say who delivers a service now. The caller holds `lock` of the service."""
+    tx.execute(_sql.take_turn, {"service_id": service_id, "resource_id": resource_id})
+
+
+def lock(tx: Tx, names: Iterable[str]) -> None:
+    """Let commands that count or take turns come one after the other, by names such as `customer:<id>`; until the
+    transaction ends. Take them before any claim, all at once."""
+    numbers = sorted({int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), signed=True) for name in names})
+    if numbers:
+        tx.all(_sql.lock, {"numbers": numbers})
+
+
+def _asked(
+    settings: Settings,
+    lower: datetime,
+    upper: datetime,
+    service_id: UUID | None,
+    ignored_booking: UUID | None,
+    ignored_hold: UUID | None,
+    customer_id: UUID | None,
+) -> dict[str, Any]:
+    earliest = min(clock.now(), lower) - _MARGIN
+    return {
+        "service_id": service_id,
+        "ignored_booking": ignored_booking,
+        "ignored_hold": ignored_hold,
+        "customer_id": customer_id,
+        "first_day": earliest.date().isoformat(),
+        "last_day": _later(upper, settings.max_booking_length + _MARGIN).date().isoformat(),
+    }
+
+
+def _later(at: datetime, by: timedelta) -> datetime:
+    """Never behind the last year that there is."""
+    try:
+        return at + by
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
+
+
+def _picture(settings: Settings, row: Row, lower: datetime, upper: datetime, asked: Mapping[str, Any]) -> Picture:
+    """What the first statement tells; terms and claims are still missing."""
+    document, business, service, deliverers, needs = (None if part is None else part.decode() for part in row)
+    groups = []
+    delivering = _candidates(orjson.loads(deliverers or "[]"), business, service)
+    if delivering:
+        groups.append(Group(1, delivering, leads=True))
+    for _, count, rows in orjson.loads(needs or "[]"):
+        groups.append(Group(count, _candidates(rows, business, service)))
+    return Picture(
+        terms=Terms(0),
+        groups=tuple(groups),
+        general=_schedule(business, service, None, settings.business_time_zone),
+        lower=int(lower.timestamp()),
+        upper=int(upper.timestamp()),
+        now=clock.now().timestamp(),
+        ahead=settings.max_booking_ahead.total_seconds(),
+        longest=settings.max_booking_length.total_seconds(),
+        service=orjson.loads(document) if document else None,
+        assignment=layers.rule("assignment", _layer(business), _layer(service), SILENT)[0],
+    )
+
+
+def _candidates(rows: Iterable[Sequence[Any]], business: str | None, service: str | None) -> tuple[Candidate, ...]:
+    return tuple(
+        Candidate(
+            UUID(id),
+            kind,
+            UUID(owner) if owner else None,
+            capacity,
+            version,
+            zone,
+            _schedule(business, service, spoken, zone),
+        )
+        for id, kind, owner, capacity, version, zone, spoken in rows
+    )
+
+
+@lru_cache(maxsize=4096)
+def _layer(spoken: str | None) -> Layer:
+    return Layer.of(orjson.loads(spoken) if spoken else None)
+
+
+@lru_cache(maxsize=8192)
+def _schedule(business: str | None, service: str | None, resource: str | None, zone: str) -> Schedule:
+    """Remembered by the very words: those who say the same share one schedule."""
+    return layers.resolve(_layer(business), _layer(service), _layer(resource), ZoneInfo(zone))
+
+
+def _with_claims(reader: Reader, found: Picture, asked: Mapping[str, Any]) -> Picture:
+    """Read what is taken around the starts, and the counts that caps need; each candidate once, though two groups may
+    want it."""
+    everyone = found.candidates
+    terms = found.terms
+    lower = datetime.fromtimestamp(found.lower - terms.before, UTC)
+    upper = _later(datetime.fromtimestamp(found.upper, UTC), timedelta(seconds=terms.length + terms.after))
+    params = {
+        **asked,
+        "resource_ids": array([str(one.id) for one in everyone]),
+        "exclusive": array(["t" if one.exclusive else "f" for one in everyone]),
+        "between": f"[{lower.isoformat()},{upper.isoformat()})",
+    }
+    for one in everyone:
+        one.closures, one.busy, one.claims = (), (), ()
+    shut: list[tuple[int, int]] = []
+    for number, busy, during, units, places, closed in reader.hot_rows(_TAKEN, params):
+        at = int.from_bytes(number or b"")
+        if not at:
+            shut = picture.multirange(closed)
+            continue
+        one = everyone[at - 1]
+        one.busy, one.claims = picture.multirange(busy), picture.claims(during, units, places)
+        one.closures = picture.multirange(closed)
+    if shut:
+        for one in everyone:
+            one.closures = [*one.closures, *shut]
+    shared = _shared(found.groups, everyone)
+    return _with_counts(reader, replace(found, groups=shared), asked)
+
+
+def _shared(groups: Iterable[Group], everyone: Iterable[Candidate]) -> tuple[Group, ...]:
+    """The groups, with one and the same candidate wherever it occurs."""
+    by_id = {one.id: one for one in everyone}
+    return tuple(replace(group, candidates=tuple(by_id[one.id] for one in group.candidates)) for group in groups)
+
+
+def _with_counts(reader: Reader, found: Picture, asked: Mapping[str, Any]) -> Picture:
+    capped = [one for one in found.candidates if one.schedule.rules.resource_caps]
+    customers = asked["customer_id"] is not None and (
+        found.general.rules.customer_caps or any(one.schedule.rules.customer_caps for one in found.candidates)
+    )
+    if not capped and not customers:
+        return found
+    counted_from, counted_to = _around(found.lower, found.upper)
+    params = {
+        **asked,
+        "customer_id": asked["customer_id"] if customers else None,
+        "resource_ids": array([str(one.id) for one in capped]),
+        "zones": array([one.zone for one in capped]),
+        "counted_from": counted_from,
+        "counted_to": counted_to,
+        "business_zone": found.business_zone.key,
+    }
+    booked = []
+    for one in capped:
+        one.bookings = {}
+    for number, day, bookings, service_id, resource_ids in reader.hot_rows(_COUNTED, params):
+        on = date.fromisoformat((day or b"").decode())
+        if at := int(number or 0):
+            capped[at - 1].bookings = {**capped[at - 1].bookings, on: int(bookings or 0)}
+        else:
+            ids = (resource_ids or b"").decode().strip("{}").split(",")
+            of = UUID(service_id.decode()) if service_id else None
+            booked.append(Booked(on, of, frozenset(UUID(id) for id in ids if id)))
+    return replace(found, customer=tuple(booked))
+
+
+def _around(lower: int, upper: int) -> tuple[datetime, datetime]:
+    """The whole months and weeks that the starts may lie in, in any zone."""
+    first = (datetime.fromtimestamp(lower, UTC) - _MARGIN).replace(hour=0, minute=0, second=0)
+    last = _later(datetime.fromtimestamp(upper, UTC), _MARGIN)
+    return min(first.replace(day=1), first - timedelta(days=first.weekday())) - _MARGIN, _later(
+        last, timedelta(days=33)
+    )

@@ -1,0 +1,87 @@
+"""What the judgement of a wished time means for a booking: who is claimed, or the refusal with what is free instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from bookings.availability import assignment, slots
+from bookings.availability import service as availability
+from bookings.availability.assignment import Assigned
+from bookings.availability.layers import RESOURCE
+from bookings.availability.picture import Candidate, Picture
+from bookings.availability.service import Reader
+from bookings.booking.errors import NotBookable, SlotTaken
+from bookings.fields import instant_text
+
+#: how far ahead of a refused start others are looked for, and how many are named
+AHEAD = timedelta(days=14)
+NAMED = 3
+#: reads the same wish for the starts between two instants
+Read = Callable[[datetime, datetime], Picture]
+
+
+def settle(
+    reader: Reader, picture: Picture, read: Read, start_at: datetime, before: Assigned | None = None
+) -> Assigned:
+    """Who is claimed at a start; `before`: those who were chosen before they were locked, and the reasons of then.
+
+    Raises SlotTaken, or NotBookable naming the rules; both with the next starts at which the same wish could be had.
+    """
+    found = slots.at(picture, start_at)
+    fairness: assignment.Fairness = {}
+    if assignment.needs_fairness(picture, found):
+        leading = [one for group, free in zip(picture.groups, found.free, strict=True) if group.leads for one in free]
+        fairness = availability.fairness(reader, picture, leading, start_at)
+    assigned = assignment.choose(picture, found, fairness)
+    if assigned is None:
+        raise refusal(picture, read, start_at)
+    return replace(assigned, because=before.because) if before else assigned
+
+
+def refusal(picture: Picture, read: Read, start_at: datetime) -> SlotTaken | NotBookable:
+    """Why a start cannot be had: somebody was quicker, or rules forbid it."""
+    instead = next_free(read, start_at, gridded=picture.terms.gridded)
+    if slots.at(picture, start_at, whatever_is_claimed=True).enough:
+        return SlotTaken(nextFree=instead)
+    return NotBookable(rules=forbidding(picture, start_at), nextFree=instead)
+
+
+def forbidding(picture: Picture, start_at: datetime) -> list[str]:
+    """The rules that somebody who could take it breaks, in order; `resources`: there are too few that could."""
+    few = ["resources"] if any(len(group.candidates) < group.count for group in picture.groups) else []
+    refused = [one.rule for one in slots.explain(picture, start_at) if not one.allowed]
+    return list(dict.fromkeys([*few, *refused]))
+
+
+def next_free(read: Read, start_at: datetime, *, gridded: bool = True) -> list[str]:
+    """The next starts at which the same wish could be had, within 14 days."""
+    try:
+        picture = read(start_at + timedelta(seconds=1), start_at + AHEAD)
+    except OverflowError:
+        return []
+    starts = None if gridded else _edges(picture)
+    found = slots.find(picture, starts, named=0)[:NAMED]
+    return [instant_text(datetime.fromtimestamp(slot.start, UTC)) for slot in found]
+
+
+def _edges(picture: Picture) -> list[int]:
+    """Where something begins to be possible when there is no grid: as claims and closures end and as it opens."""
+    found = {picture.lower}
+    for one in picture.candidates:
+        found |= {ends + picture.terms.before for _, ends in [*one.busy, *one.closures]}
+        found |= {claim.ends + picture.terms.before for claim in one.claims}
+        found |= {opens for opens, _ in one.schedule.calendar.open_between(picture.lower, picture.upper)}
+    return sorted(at for at in found if picture.lower <= at < picture.upper)
+
+
+def capped(picture: Picture) -> bool:
+    """Whether anything is counted that two commands could break together."""
+    rules = [picture.general.rules, *(one.schedule.rules for one in picture.candidates)]
+    return any(one.customer_caps or one.resource_caps for one in rules)
+
+
+def locks_of(claimed: Sequence[Candidate]) -> list[str]:
+    """The locks (availability.service.lock) under which the caps of what is claimed are counted."""
+    return [f"{RESOURCE}:{one.id}" for one in claimed if one.schedule.rules.resource_caps]

@@ -1,0 +1,101 @@
+-- What a judgement needs to know: who could deliver, what the layers say, what is claimed. Only bookings/availability/
+-- uses these. However many resources there are, it takes the same few statements.
+
+-- fragment: business_spoken
+-- What the business says.
+(SELECT {said}::text FROM schedules AS s
+  WHERE s.layer = 'business' AND s.subject_id = '00000000-0000-0000-0000-000000000000')
+
+-- fragment: service_spoken
+-- What the service says.
+(SELECT {said}::text FROM schedules AS s WHERE s.layer = 'service' AND s.subject_id = %(service_id)s::uuid)
+
+-- fragment: candidate
+-- Resource `r` as picture.py reads it.
+json_build_array(r.id, r.kind, r.owner_id, r.capacity, r.schedule_version, r.time_zone, (
+    SELECT {said}::text FROM schedules AS s WHERE s.layer = 'resource' AND s.subject_id = r.id))
+
+-- name: who
+-- A service, what the layers say, who delivers it and what it needs besides, each in the order of preference.
+SELECT {catalogue.document}, {business_spoken}, {service_spoken},
+       (SELECT coalesce(json_agg({candidate} ORDER BY d.position), '[]')
+          FROM service_resources AS d JOIN resources AS r ON r.id = d.resource_id
+         WHERE d.service_id = s.id AND r.active)::text,
+       (SELECT coalesce(json_agg(json_build_array(q.kind, q.count, (
+                SELECT coalesce(json_agg({candidate} ORDER BY array_position(q.resource_ids, r.id), r.name, r.id), '[]')
+                  FROM resources AS r
+                 WHERE r.kind = q.kind AND r.active AND (q.resource_ids = '{}' OR r.id = ANY (q.resource_ids))))
+            ORDER BY q.position), '[]')
+          FROM service_requirements AS q WHERE q.service_id = s.id)::text
+  FROM services AS s WHERE s.id = %(service_id)s::uuid
+
+-- name: these
+-- The same for resources that are settled: those of a booking, or named by somebody who books plain time.
+SELECT (SELECT {catalogue.document} FROM services AS s WHERE s.id = %(service_id)s::uuid),
+       {business_spoken}, {service_spoken},
+       (SELECT coalesce(json_agg({candidate} ORDER BY array_position(%(resource_ids)s::uuid[], r.id)), '[]')
+          FROM resources AS r WHERE r.id = ANY (%(resource_ids)s::uuid[]) AND r.active)::text, '[]'
+
+-- fragment: stands
+-- Claim `a` of candidate `c` takes time between two instants: not released, no hold that has ended, not on purpose beside
+-- others, and not of the booking or hold that itself wants the time.
+a.resource_id = c.id AND a.during && %(between)s::tstzrange AND a.released_at IS NULL AND NOT a.overbooked
+   AND (a.expires_at IS NULL OR a.expires_at > clock_timestamp())
+   AND (a.booking_id = %(ignored_booking)s::uuid) IS NOT TRUE AND (a.hold_id = %(ignored_hold)s::uuid) IS NOT TRUE
+
+-- name: taken
+-- What is claimed of each candidate and when it is closed; of those that one can have alone only when, of the others how
+-- much. Number 0 is the whole business. In binary form, because a month of a thousand people is many ranges.
+SELECT 0, NULL::tstzmultirange, NULL::tstzrange[], NULL::integer[], NULL::integer[], range_agg(x.during)
+  FROM closures AS x WHERE x.resource_id IS NULL AND x.during && %(between)s::tstzrange
+UNION ALL
+SELECT c.number::integer, alone.busy, shared.during, shared.units, shared.places, closed.during
+  FROM unnest(%(resource_ids)s::uuid[], %(exclusive)s::boolean[]) WITH ORDINALITY AS c (id, exclusive, number),
+       LATERAL (SELECT range_agg(a.during) AS busy FROM allocations AS a
+                 WHERE c.exclusive AND a.exclusive AND {stands}) AS alone,
+       LATERAL (SELECT array_agg(a.during) AS during, array_agg(a.units) AS units,
+                       array_agg(coalesce(a.places, 0)) AS places
+                  FROM allocations AS a WHERE NOT c.exclusive AND NOT a.exclusive AND {stands}) AS shared,
+       LATERAL (SELECT range_agg(x.during) AS during FROM closures AS x
+                 WHERE x.resource_id = c.id AND x.during && %(between)s::tstzrange) AS closed
+ WHERE alone.busy IS NOT NULL OR shared.during IS NOT NULL OR closed.during IS NOT NULL
+
+-- name: counted
+-- How many bookings begin on each local date, for caps: of resources (number from 1), holds included; and each booking of
+-- the customer with its service and resources.
+SELECT c.number::integer AS number, (a.start_at AT TIME ZONE c.zone)::date::text AS day, count(*)::integer AS bookings,
+       NULL AS service_id, NULL AS resource_ids
+  FROM unnest(%(resource_ids)s::uuid[], %(zones)s::text[]) WITH ORDINALITY AS c (id, zone, number)
+  JOIN allocations AS a ON a.resource_id = c.id
+ WHERE a.start_at >= %(counted_from)s::timestamptz AND a.start_at < %(counted_to)s::timestamptz AND a.released_at IS NULL
+   AND (a.expires_at IS NULL OR a.expires_at > clock_timestamp())
+   AND (a.booking_id = %(ignored_booking)s::uuid) IS NOT TRUE AND (a.hold_id = %(ignored_hold)s::uuid) IS NOT TRUE
+ GROUP BY 1, 2
+UNION ALL
+SELECT 0, (b.start_at AT TIME ZONE %(business_zone)s::text)::date::text, 1, b.service_id::text, b.resource_ids::text
+  FROM bookings AS b
+ WHERE b.user_id = %(customer_id)s::uuid AND b.start_at >= %(counted_from)s AND b.start_at < %(counted_to)s
+   AND b.status NOT IN ('cancelled', 'declined') AND (b.id = %(ignored_booking)s) IS NOT TRUE
+
+-- name: fairness
+-- What strategies ask of those who are free: how many bookings each has on the local day of the start, and the turn at
+-- which each was last chosen for the service (0: never).
+SELECT c.number::integer, (
+        SELECT count(*) FROM allocations AS a
+         WHERE a.resource_id = c.id AND a.booking_id IS NOT NULL AND a.released_at IS NULL
+           AND a.start_at >= date_trunc('day', %(start_at)s::timestamptz, c.zone)
+           AND a.start_at < (date_trunc('day', %(start_at)s AT TIME ZONE c.zone) + interval '1 day') AT TIME ZONE c.zone),
+       coalesce((SELECT turn FROM assignment_turns AS t
+                  WHERE t.service_id = %(service_id)s::uuid AND t.resource_id = c.id), 0)
+  FROM unnest(%(resource_ids)s::uuid[], %(zones)s::text[]) WITH ORDINALITY AS c (id, zone, number)
+
+-- name: take_turn
+-- Whoever delivers a service now comes last for its next booking. The caller holds the service's lock of assignment.
+INSERT INTO assignment_turns (service_id, resource_id, turn)
+SELECT %(service_id)s, %(resource_id)s, 1 + coalesce(max(turn), 0) FROM assignment_turns WHERE service_id = %(service_id)s
+ON CONFLICT (service_id, resource_id) DO UPDATE SET turn = excluded.turn
+
+-- name: lock
+-- Commands that choose by what others were given, or that count, come one after the other. Locks are always taken before
+-- any claim, in the order given, which is that of their numbers.
+SELECT pg_advisory_xact_lock(n) FROM unnest(%(numbers)s::bigint[]) AS n
