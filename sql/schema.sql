@@ -1,4 +1,4 @@
--- The schema after migration 0038, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0039, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -398,6 +398,13 @@ CREATE TRIGGER allocations_changed_told AFTER UPDATE OF resource_id, during, uni
 CREATE TRIGGER allocations_held_told AFTER INSERT ON allocations FOR EACH ROW WHEN (new.hold_id IS NOT NULL) EXECUTE FUNCTION allocations_tell();
 CREATE TRIGGER allocations_left_told AFTER DELETE ON allocations FOR EACH ROW WHEN (old.released_at IS NULL AND upper(old.during) > now()) EXECUTE FUNCTION allocations_tell();
 CREATE CONSTRAINT TRIGGER allocations_within_capacity AFTER INSERT OR UPDATE OF resource_id, exclusive, during, units, released_at, overbooked, expires_at ON allocations NOT DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW WHEN (NOT new.exclusive AND new.released_at IS NULL AND NOT new.overbooked) EXECUTE FUNCTION allocations_check_capacity();
+
+CREATE TABLE assignment_turns (
+    service_id uuid NOT NULL,
+    resource_id uuid NOT NULL,
+    turn bigint NOT NULL,
+    CONSTRAINT assignment_turns_pkey PRIMARY KEY (service_id, resource_id)
+);
 
 CREATE TABLE attendees (
     id uuid NOT NULL,
