@@ -80,8 +80,8 @@ def _pytest(checks: Checks, *, quick: bool) -> None:
     In this order one process, not each of the workers, translates the test files of a fresh checkout to bytecode.
     """
     alone, others = f"({ALONE})", f"not ({ALONE})"
+    os.environ.setdefault("RACE_ROUNDS", "5" if quick else "10")
     if quick:
-        os.environ.setdefault("RACE_ROUNDS", "5")
         alone, others = f"{alone} and not ({SLOW})", f"{others} and not ({SLOW} or {PROCESSES})"
     else:
         checks.step("erase", "coverage", "erase")
