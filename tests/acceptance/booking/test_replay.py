@@ -23,8 +23,6 @@ from tests.support.service import Service, ServiceOptions
 SERVICE = ServiceOptions(
     processes=("web", "worker", "relay"), env={"SIGN_IN_RATE_LIMIT": "off", "RATE_LIMIT": "off"}, counted=False
 )
-    counted=False, processes=("web", "worker", "relay"), env={"SIGN_IN_RATE_LIMIT": "off", "RATE_LIMIT": "off"}
-)
 ROWS = 60
 
 

@@ -29,8 +29,6 @@ from tests.support.service import PYTHON, Service, ServiceOptions
 SERVICE = ServiceOptions(
     env={"JOB_LEASE": "2s", "RATE_LIMIT": "off", "BUSINESS_TIME_ZONE": "Europe/Berlin"}, counted=False
 )
-    counted=False, env={"JOB_LEASE": "2s", "RATE_LIMIT": "off", "BUSINESS_TIME_ZONE": "Europe/Berlin"}
-)
 T = TypeVar("T")
 Json = dict[str, Any]
 CUSTOMERS = 60_000
