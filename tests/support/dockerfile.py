@@ -105,10 +105,13 @@ def _run(stage: Stage, command: str) -> None:
     machine = {
         key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VIRTUAL_ENV", "COVER"))
     }
+    image = environment(stage) | {"HOME": os.environ.get("HOME", "/")}
+    # A layer of an image should not hold what was downloaded; this machine has just kept it, and need not ask again.
+    image.pop("PIP_NO_CACHE_DIR", None)
     result = subprocess.run(
         ["/bin/sh", "-ec", stage.own(command)],
         cwd=stage.path("."),
-        env=machine | environment(stage) | {"HOME": os.environ.get("HOME", "/")},
+        env=machine | image,
         capture_output=True,
         text=True,
         check=False,
