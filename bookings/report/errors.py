@@ -36,3 +36,12 @@ class TooManySchedules(Conflict):
     """You have as many schedules as anybody may; change or delete one."""
 
     code = "too-many-schedules"
+
+
+class TooManyReports(Conflict):
+    """As many of your reports wait to be made as may wait at once.
+
+    Ask again when some of them are finished, or delete one.
+    """
+
+    code = "too-many-reports"

@@ -15,7 +15,7 @@ from bookings.db import Tx
 from bookings.errors import Forbidden, Invalid, NotFound
 from bookings.http import caller, database, described, endpoint
 from bookings.report import schedules, service
-from bookings.report.errors import ReportFileMissing, ReportNotForYou, ReportNotReady, TooManySchedules
+from bookings.report.errors import ReportFileMissing, ReportNotForYou, ReportNotReady, TooManyReports, TooManySchedules
 from bookings.report.files import Folder
 from bookings.report.schemas import (
     NewReport,
@@ -35,7 +35,7 @@ blueprint = Blueprint("report", __name__, url_prefix="/reports")
 
 
 @blueprint.post("")
-@endpoint(body=NewReport, answers={202: Report}, problems=(Forbidden, ReportNotForYou))
+@endpoint(body=NewReport, answers={202: Report}, problems=(Forbidden, ReportNotForYou, TooManyReports))
 def create(body: dict[str, Any]) -> Answer:
     """Have a report made. For admins about everything, for providers about what they own."""
 

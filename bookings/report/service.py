@@ -22,10 +22,12 @@ from bookings.fields import instant_text
 from bookings.ids import new_id
 from bookings.job import service as job
 from bookings.report import rules
-from bookings.report.errors import ReportNotForYou, ReportNotReady
+from bookings.report.errors import ReportNotForYou, ReportNotReady, TooManyReports
 from bookings.report.kinds import KINDS
 
 _sql = queries.load("report")
+#: of what one person asked for, not counting schedules
+MOST_UNFINISHED = 50
 Row = dict[str, Any]
 TOTAL_BOUND = 1000
 JOB = "report"
@@ -63,19 +65,29 @@ def check_may_report(actor: Actor) -> None:
 
 
 def create(tx: Tx, *, settings: Settings, caller: Caller, body: Mapping[str, Any]) -> tuple[str, UUID]:
-    """Have a report made: its document and id. Raises Forbidden, ReportNotForYou, Invalid."""
+    """Have a report made: its document and id. Raises Forbidden, ReportNotForYou, Invalid, TooManyReports."""
     wanted, zone = wish(caller.actor, body), ZoneInfo(settings.business_time_zone)
     lower, upper = rules.instant(body["from_"], zone), rules.instant(body["to"], zone)
     if lower >= upper:
         raise Invalid([("to", "Must be after from.")])
     if upper - lower > rules.LONGEST:
         raise Invalid([("to", f"Makes the period longer than {rules.LONGEST.days} days.")])
+    check_not_too_many(tx, caller.actor)
     made = order(tx, settings=settings, wanted=wanted, period=(lower, upper))
     assert made is not None
     document = orjson.loads(made[0])
     after = {name: document[name] for name in ("kind", "from", "to", "groupBy", "filters", "format")}
     audit.record(tx, caller, "report.create", subject=("report", made[1]), before=None, after=after)
     return made
+
+
+def check_not_too_many(tx: Tx, actor: Actor) -> None:
+    """Raises TooManyReports when as many as may wait at once wait already."""
+    asked = {"requester_id": actor.id}
+    tx.one(_sql.wait_for_requester, asked)
+    counted = tx.one(_sql.count_unfinished, asked)
+    if counted and counted["unfinished"] >= MOST_UNFINISHED:
+        raise TooManyReports
 
 
 def order(

@@ -40,6 +40,15 @@ VALUES (%(id)s, %(requester_id)s, %(owner_id)s, %(kind)s, %(from_at)s, %(to_at)s
 ON CONFLICT ON CONSTRAINT reports_once_per_period DO NOTHING
 RETURNING {document}::text AS document
 
+-- name: wait_for_requester
+-- Whoever asks for reports twice at the same moment is counted one after the other, until the transaction ends.
+SELECT pg_advisory_xact_lock(hashtextextended('reports of ' || %(requester_id)s::text, 0))
+
+-- name: count_unfinished
+-- How many reports that somebody asked for are still to be made; what a schedule asks for does not count.
+SELECT count(*) AS unfinished FROM reports
+ WHERE requester_id = %(requester_id)s AND schedule_id IS NULL AND status IN ('waiting', 'running')
+
 -- name: find
 -- One report for someone entitled to it.
 SELECT p.status, p.file, p.kind, p.format, p.from_at, p.to_at, p.time_zone, {document}::text AS document

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
 import pytest
 
-from bookings.report import making
+from bookings.report import making, service
 from tests.integration.booking.api import problem, wrong_fields
 from tests.integration.report.conftest import Office
 
@@ -195,6 +197,22 @@ def test_a_file_that_is_not_where_it_should_be(office: Office, folder: Path) -> 
     office.work(asked)
     (folder / office.row(asked)["file"]).unlink()
     problem(office.admin.get(f"/reports/{asked['id']}/download"), 503, "report-file-missing")
+
+
+def test_not_more_at_once_than_may_wait(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when they are asked for at the same moment; what is made, or ordered by a schedule, is out of the count."""
+    monkeypatch.setattr(service, "MOST_UNFINISHED", 3)
+    who = office.world.provider()
+    body = {"kind": "bookings", "from": "2027-03-01", "to": "2027-03-02", "groupBy": "day"}
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: office.as_(who).call("POST", "/reports", body), range(8)))
+    assert Counter(answer.status_code for answer in answers) == {202: 3, 409: 5}
+    problem(next(answer for answer in answers if answer.status_code == 409), 409, "too-many-reports")
+    assert office.as_(office.world.provider()).call("POST", "/reports", body).status_code == 202
+    made = next(answer.get_json() for answer in answers if answer.status_code == 202)
+    assert office.work(made)
+    assert office.as_(who).call("POST", "/reports", body).status_code == 202
+    problem(office.as_(who).call("POST", "/reports", body), 409, "too-many-reports")
 
 
 def test_customers_have_no_reports(office: Office) -> None:
