@@ -22,6 +22,8 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import orjson
+
 from bookings.availability import hours
 from bookings.availability.hours import ALWAYS, MIDNIGHT, Day, Interval, Week, merged
 from bookings.availability.public_holidays import holiday
@@ -35,6 +37,18 @@ DEFAULTS: Mapping[str, Any] = {
     "slotOffsetMinutes": 0,
     "resourceCaps": None,
 }
+#: rules about calling off, moving and coming: nothing holds when no layer says them (bookings/booking/policies.py)
+POLICY = (
+    "cancelCutoffMinutes",
+    "lateCancel",
+    "cancellationPolicy",
+    "rescheduleCutoffMinutes",
+    "reschedulePolicy",
+    "maxReschedules",
+    "checkInOpensMinutes",
+    "releaseAfterMinutes",
+    "noShowRule",
+)
 #: where an answer comes from
 BUSINESS, SERVICE, RESOURCE, DEFAULT = "business", "service", "resource", "default"
 #: a window of business days looks no further than so many days
@@ -117,6 +131,14 @@ class Rules:
     customer_caps: tuple[tuple[str, Caps], ...] = ()
     #: (rule, layer that says it or "default"), of all rules
     sources: tuple[tuple[str, str], ...] = ()
+    #: what is said about calling off, moving and coming, by its names in the API, as JSON
+    policy_text: str = "{}"
+
+    @property
+    def policy(self) -> dict[str, Any]:
+        """What is said about calling off, moving and coming."""
+        said: dict[str, Any] = orjson.loads(self.policy_text)
+        return said
 
     def source(self, rule: str) -> str:
         """Which layer says a rule, by its name in the API."""
@@ -287,6 +309,8 @@ def rule(name: str, business: Layer, service: Layer | None, resource: Layer) -> 
 def rules_of(business: Layer, service: Layer | None, resource: Layer) -> Rules:
     """The rules of a resource, for a service if one is given."""
     found = {name: rule(name, business, service, resource) for name in DEFAULTS}
+    policy = {name: rule(name, business, service, resource) for name in POLICY}
+    policy = {name: one for name, one in policy.items() if one[0] is not None}
     window = found["bookingWindow"][0]
     caps = ((BUSINESS, business), (SERVICE, service or SILENT), (RESOURCE, resource))
     customer_caps = ((layer, Caps.of(one.rules.get("customerCaps"))) for layer, one in caps)
@@ -297,7 +321,8 @@ def rules_of(business: Layer, service: Layer | None, resource: Layer) -> Rules:
         offset=found["slotOffsetMinutes"][0],
         resource_caps=Caps.of(found["resourceCaps"][0]),
         customer_caps=tuple((layer, one) for layer, one in customer_caps if one),
-        sources=tuple((name, source) for name, (_, source) in found.items()),
+        sources=tuple((name, source) for name, (_, source) in (found | policy).items()),
+        policy_text=orjson.dumps({name: value for name, (value, _) in policy.items()}).decode(),
     )
 
 

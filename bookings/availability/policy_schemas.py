@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from bookings import money
 from bookings.catalogue.schemas import NewCancellationPolicy
@@ -21,7 +21,7 @@ def _minutes(text: str, longest: int = _LONGEST) -> fields.Integer:
     )
 
 
-class RescheduleTier(Input):
+class NewRescheduleTier(Input):
     """Moved at least so many minutes before the start, it costs so much: a percentage of the price or an amount."""
 
     beforeMinutes = fields.Integer(required=True, strict=True, validate=validate.Range(0, _LONGEST))
@@ -34,11 +34,11 @@ class RescheduleTier(Input):
             raise ValidationError("Give feePercent or feeAmount.", "feePercent")
 
 
-class ReschedulePolicy(Input):
+class NewReschedulePolicy(Input):
     """What a customer pays for moving: the first tier, the longest notice first, whose notice is kept. The last one,
     with beforeMinutes 0, is for everything that comes later."""
 
-    tiers = fields.List(fields.Nested(RescheduleTier), required=True, validate=validate.Length(1, 10))
+    tiers = fields.List(fields.Nested(NewRescheduleTier), required=True, validate=validate.Length(1, 10))
 
     @validates_schema
     def _complete(self, data: dict[str, Any], **_: Any) -> None:
@@ -49,13 +49,35 @@ class ReschedulePolicy(Input):
             raise ValidationError("One tier must have beforeMinutes 0.", "tiers")
 
 
-class NoShowRule(Input):
+class NewNoShowRule(Input):
     """From `count` no-shows within the last `days` days on, a customer's next booking must be confirmed by staff
     (`confirm`), paid before it is confirmed (`pay`), or is refused (`refuse`)."""
 
     count = fields.Integer(required=True, strict=True, validate=validate.Range(1, 100))
     days = fields.Integer(required=True, strict=True, validate=validate.Range(1, 3660))
     then = fields.String(required=True, validate=validate.OneOf(("confirm", "pay", "refuse")))
+
+
+class MovingTier(Schema):
+    """Moved at least so many minutes before the start, it costs so much."""
+
+    beforeMinutes = fields.Integer(required=True)
+    feePercent = fields.Integer()
+    feeAmount = fields.Integer()
+
+
+class MovingPolicy(Schema):
+    """What a customer pays for moving."""
+
+    tiers = fields.List(fields.Nested(MovingTier), required=True)
+
+
+class NoShows(Schema):
+    """What follows from not coming too often."""
+
+    count = fields.Integer(required=True)
+    days = fields.Integer(required=True)
+    then = fields.String(required=True)
 
 
 class PolicyRules(Input):
@@ -76,7 +98,7 @@ class PolicyRules(Input):
         metadata={"description": "Of a resource before the service's own, of the business behind it."},
     )
     rescheduleCutoffMinutes = _minutes("Until so long before the start a customer may move it.")
-    reschedulePolicy = fields.Nested(ReschedulePolicy, allow_none=True)
+    reschedulePolicy = fields.Nested(NewReschedulePolicy, allow_none=True)
     maxReschedules = fields.Integer(
         strict=True,
         allow_none=True,
@@ -85,4 +107,4 @@ class PolicyRules(Input):
     )
     checkInOpensMinutes = _minutes("How long before the start check-in becomes possible, instead of CHECK_IN_OPENS.")
     releaseAfterMinutes = _minutes("When nobody has checked in so long after the start, its time is free again.", 1440)
-    noShowRule = fields.Nested(NoShowRule, allow_none=True)
+    noShowRule = fields.Nested(NewNoShowRule, allow_none=True)

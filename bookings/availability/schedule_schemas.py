@@ -9,6 +9,8 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate, va
 
 from bookings.availability import public_holidays, rules
 from bookings.availability.layers import WEEKDAYS
+from bookings.availability.policy_schemas import MovingPolicy, NoShows, PolicyRules
+from bookings.catalogue.schemas import Policy
 from bookings.fields import Input, Instant, Text
 
 MINUTES_A_YEAR = 366 * 24 * 60
@@ -111,7 +113,7 @@ def _minutes(lowest: int, highest: int, text: str) -> fields.Integer:
     )
 
 
-class NewRules(Input):
+class NewRules(PolicyRules):
     """Rules that a layer says; what it leaves out, or says null, is said by another layer."""
 
     minimumNoticeMinutes = _minutes(0, MINUTES_A_YEAR, "How long before its start something must be booked.")
@@ -246,6 +248,15 @@ class Rules(Schema):
     slotOffsetMinutes = fields.Integer()
     resourceCaps = fields.Nested(Caps)
     customerCaps = fields.Nested(Caps)
+    cancelCutoffMinutes = fields.Integer()
+    lateCancel = fields.String()
+    cancellationPolicy = fields.Nested(Policy)
+    rescheduleCutoffMinutes = fields.Integer()
+    reschedulePolicy = fields.Nested(MovingPolicy)
+    maxReschedules = fields.Integer()
+    checkInOpensMinutes = fields.Integer()
+    releaseAfterMinutes = fields.Integer()
+    noShowRule = fields.Nested(NoShows)
 
 
 class LayerHours(Schema):

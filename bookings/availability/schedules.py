@@ -145,7 +145,7 @@ def effective(database: Database, *, resource_id: UUID, query: Mapping[str, Any]
         raise NotFound
     schedule = found.schedule(resource_id)
     dates = [first + timedelta(days=number) for number in range((last - first).days + 1)]
-    rules = {name: found.rule(resource_id, name) for name in layers.DEFAULTS}
+    rules = {name: found.rule(resource_id, name) for name in (*layers.DEFAULTS, *layers.POLICY)}
     return orjson.dumps(
         {
             "resourceId": resource_id,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from bookings.availability import assignment, slots
 from bookings.availability import service as availability
 from bookings.availability.assignment import Assigned
-from bookings.availability.layers import RESOURCE
+from bookings.availability.layers import RESOURCE, Calendar, Rules, Schedule
 from bookings.availability.picture import Candidate, Picture
 from bookings.availability.service import Reader
 from bookings.booking.errors import NotBookable, SlotTaken
@@ -53,6 +54,17 @@ def forbidding(picture: Picture, start_at: datetime) -> list[str]:
     few = ["resources"] if any(len(group.candidates) < group.count for group in picture.groups) else []
     refused = [one.rule for one in slots.explain(picture, start_at) if not one.allowed]
     return list(dict.fromkeys([*few, *refused]))
+
+
+def lifted(picture: Picture) -> Picture:
+    """The same wish as if there were no hours, rules and closures: only what is claimed counts."""
+
+    def free(one: Candidate) -> Candidate:
+        return replace(one, schedule=Schedule(Calendar(ZoneInfo(one.zone)), Rules()), closures=())
+
+    general = Schedule(Calendar(picture.business_zone), Rules())
+    terms = replace(picture.terms, gridded=False)
+    return replace(picture.only(lambda group: [free(one) for one in group.candidates]), general=general, terms=terms)
 
 
 def next_free(read: Read, start_at: datetime, *, gridded: bool = True) -> list[str]:

@@ -93,6 +93,15 @@ class MovedTooOften(Conflict):
     code = "moved-too-often"
 
 
+class TooManyNoShows(Conflict):
+    """You did not come too often; ask the staff to book for you.
+
+    `noShows` says how often within the last `days` days.
+    """
+
+    code = "too-many-no-shows"
+
+
 class NotForYou(Forbidden):
     """You may book for yourself, or as a provider for your own calendar."""
 

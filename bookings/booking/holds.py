@@ -17,7 +17,7 @@ from bookings import clock, idempotency, queries
 from bookings.answer import Answer
 from bookings.audit import service as audit
 from bookings.auth import Actor, Caller
-from bookings.booking import expiry, offers, plain, refusals, wishes
+from bookings.booking import agreement, expiry, offers, plain, refusals, wishes
 from bookings.booking.errors import HoldAtLimit, HoldEnded, ResourceChanged, SlotTaken, TooManyHolds
 from bookings.config import Settings
 from bookings.db import Database, Tx
@@ -27,21 +27,6 @@ from bookings.http import versioned
 _sql = queries.load("booking")
 _RACES = 100
 Row = dict[str, Any]
-#: what plain time is booked with
-_PLAIN = {
-    "service_id": None,
-    "party_size": 1,
-    "price_amount": None,
-    "currency": None,
-    "payment_required": False,
-    "payment_status": None,
-    "confirm_when_paid": False,
-    "buffer_before_minutes": 0,
-    "buffer_after_minutes": 0,
-    "session_places": None,
-    "cancellation_policy": None,
-    "reminder_leads": None,
-}
 
 
 def make(
@@ -97,17 +82,18 @@ def claimable(
     named = [body.get(name) for name in ("providerId", "resourceId", "workspaceId")]
     ids = list(dict.fromkeys(str(id) for id in named if id))
     asked = {**wish, **wishes.claims(wish["user_id"], ids, body["units"]), "end_at": body["endAt"]}
-    versions = plain.versions(database, settings, asked)
+    versions, policy = plain.agreed(database, settings, asked)
+    agreed = {**agreement.PLAIN, "policy": policy}
     return {
         **wish,
         **wishes.claims(wish["user_id"], ids, body["units"], versions),
-        **_PLAIN,
+        **agreed,
         "provider_id": body.get("providerId"),
         "workspace_id": body.get("workspaceId"),
         "end_at": body["endAt"],
         "claim_from": wish["start_at"],
         "claim_to": body["endAt"],
-        "terms": orjson.dumps({**_PLAIN, "leads": wish["leads"]}).decode(),
+        "terms": orjson.dumps({**agreed, "leads": wish["leads"]}).decode(),
     }
 
 
@@ -221,7 +207,7 @@ def convert(
     hold = _lock(tx, caller.actor, body["holdId"], None)
     wish = wishes.wish(settings, caller, _details(body, hold), key, clock.now())
     ids = [str(id) for id in hold["resource_ids"]]
-    agreed = {"provider_id": None, "workspace_id": None, **hold["terms"]}
+    agreed = {"provider_id": None, "workspace_id": None, "policy": None, "overbooked": False, **hold["terms"]}
     params = {**wish, **agreed, **wishes.claims(hold["user_id"], ids, hold["units"])}
     params |= {name: hold[name] for name in ("start_at", "end_at", "service_id")} | {"hold_id": hold["id"]}
     tx.all(_sql.lock_shared, params)

@@ -14,7 +14,7 @@ from bookings.auth import Actor
 from bookings.availability import matching, slots
 from bookings.availability.picture import Candidate, Picture
 from bookings.availability.slots import Found
-from bookings.booking import deciding, offers, plain
+from bookings.booking import agreement, deciding, offers, plain
 from bookings.booking.deciding import Read
 from bookings.booking.errors import NotForYou
 from bookings.booking.offers import Ask
@@ -98,14 +98,15 @@ def _of_resources(
         if not (tx.one(_sql.series_user_known, terms) or {})["known"]:
             raise Invalid([("userId", "There is no such user.")])
         _check_resources(actor, wish, body, found)
-    status = "confirmed" if all(found[id]["auto_confirm"] for id in ids) else "pending"
-    row = _plain_row(body, ids, found, status)
     length = {"end_at": spans[0].end_at, "start_at": spans[0].start_at}
 
     def read(lower: datetime, upper: datetime) -> Picture:
         return plain.read_plain(database, settings, {**terms, **length}, lower, upper)
 
     picture = read(*_bounds(spans))
+    said = agreement.rules_of(picture, ids[0])
+    confirmed = all(found[id]["auto_confirm"] for id in ids) and not agreement.demand(database, said, wish)
+    row = _plain_row(body, ids, found, "confirmed" if confirmed else "pending") | {"policy": agreement.kept(said)}
     free = [slots.at(picture, span.start_at) for span in spans]
     verdicts = [
         Verdict("free", span, row) if one.enough else _cannot(picture, read, span, alternatives)
@@ -213,7 +214,7 @@ def _of_service(
             continue
         if not wish["unrestricted"] and not any(each.owner_id for each in claimed):
             raise NotForYou(errors=[{"field": "userId", "message": NotForYou.title()}])
-        terms = offers.terms(replace(ask, wish={**wish, "start_at": span.start_at}), picture)
+        terms = offers.asked(database, replace(ask, wish={**wish, "start_at": span.start_at}), picture, claimed[0].id)
         verdicts.append(Verdict("free", span, _service_row(terms, claimed)))
     versions = {one.id: one.version for one in picture.candidates}
     return Judged(verdicts, offers.terms(ask, picture) | {"units": picture.terms.units}, versions)
@@ -235,7 +236,7 @@ def _chosen(picture: Picture, found: Found, often: Mapping[UUID, int]) -> list[C
 
 def _service_row(terms: Mapping[str, Any], claimed: Sequence[Candidate]) -> dict[str, Any]:
     first = {one.kind: one.id for one in reversed(claimed)}
-    names = ("status", "price_amount", "payment_required", "payment_status", "confirm_when_paid")
+    names = ("status", "price_amount", "payment_required", "payment_status", "confirm_when_paid", "policy")
     return {
         **{name: terms[name] for name in names},
         "resource_ids": [one.id for one in claimed],

@@ -12,12 +12,32 @@ from bookings import queries
 from bookings.availability import service as availability
 from bookings.availability.picture import Picture, Terms
 from bookings.availability.service import Reader
-from bookings.booking import deciding, expiry, plain, refusals
+from bookings.booking import deciding, expiry, overbooking, plain, refusals
 from bookings.booking.errors import SlotTaken
 from bookings.config import Settings
 from bookings.db import Tx
 
 _sql = queries.load("booking")
+
+
+def take_place(
+    tx: Tx,
+    settings: Settings,
+    before: Mapping[str, Any],
+    after: dict[str, Any],
+    body: Mapping[str, Any],
+    *,
+    settled: bool = False,
+) -> bool:
+    """Claim a new time or other resources, by the rules or, with `override`, against them; claims that stood beside the
+    old ones may have their place. Whether it stands beside others now, which takes `overbook`. Raises as below."""
+    beside = False
+    if body.get("override"):
+        beside = overbooking.move_claims(tx, after, overbook=body.get("overbook", False))
+    else:
+        move_claims(tx, settings, after, settled=settled)
+    overbooking.fill(tx, before["resource_ids"])
+    return beside
 
 
 def move_claims(tx: Tx, settings: Settings, after: Mapping[str, Any], *, settled: bool = False) -> None:

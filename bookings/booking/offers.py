@@ -23,9 +23,10 @@ from bookings.auth import Caller
 from bookings.availability import assignment
 from bookings.availability import service as availability
 from bookings.availability.assignment import Assigned
+from bookings.availability.layers import Rules
 from bookings.availability.picture import Candidate, Group, Picture
 from bookings.availability.service import Reader
-from bookings.booking import deciding, expiry, wishes
+from bookings.booking import agreement, deciding, expiry, policies, wishes
 from bookings.booking.errors import NotBookable, NotForYou, ResourceChanged, SlotTaken
 from bookings.catalogue import rules as catalogue
 from bookings.catalogue.service import local_date
@@ -138,7 +139,7 @@ def claim(
     if race:
         turn = wish["id"].int + race
         picture = picture.only(lambda group: _rotated(group.candidates, turn))
-    return _agreed(ask, picture, _settle(reader, ask, picture))
+    return agreed(reader, ask, picture, _settle(reader, ask, picture))
 
 
 def _rotated(candidates: Sequence[Candidate], turn: int) -> list[Candidate]:
@@ -166,7 +167,7 @@ def _once(database: Database, ask: Ask) -> Row | None:
     picture = _read(database, ask)
     if _depends_on_others(picture):
         return database.run(lambda tx: _alone(tx, ask))
-    return database.hot(_CREATE, _agreed(ask, picture, _settle(database, ask, picture)))
+    return database.hot(_CREATE, agreed(database, ask, picture, _settle(database, ask, picture)))
 
 
 def _alone(tx: Tx, ask: Ask) -> Row | None:
@@ -181,9 +182,9 @@ def _alone(tx: Tx, ask: Ask) -> Row | None:
         chosen = set(assigned.claimed_ids)
         picture = _read(tx, ask).only(lambda group: [one for one in group.candidates if one.id in chosen])
         assigned = _settle(tx, ask, picture, assigned)
-    agreed = _agreed(ask, picture, assigned)
-    expiry.clear(tx, agreed)
-    rows = tx.hot_rows(_CREATE, agreed)
+    booking = agreed(tx, ask, picture, assigned)
+    expiry.clear(tx, booking)
+    rows = tx.hot_rows(_CREATE, booking)
     if rows and assigned.strategy == assignment.ROUND_ROBIN and any(group.leads for group in picture.groups):
         availability.take_turn(tx, service_id=service_id, resource_id=assigned.claimed[0].id)
     return rows[0] if rows else None
@@ -220,13 +221,29 @@ def _not_for_you() -> NotForYou:
     return NotForYou(errors=[{"field": "userId", "message": NotForYou.title()}])
 
 
-def _agreed(ask: Ask, picture: Picture, assigned: Assigned) -> dict[str, Any]:
-    """What is agreed and what is claimed, as parameters of the statement that books."""
-    return {**terms(ask, picture), **claims(ask.wish["user_id"], picture, assigned)}
+def agreed(reader: Reader, ask: Ask, picture: Picture, assigned: Assigned) -> dict[str, Any]:
+    """What is agreed and what is claimed, as parameters of the statement that books. Raises TooManyNoShows."""
+    found = asked(reader, ask, picture, assigned.claimed[0].id)
+    return {**found, **claims(ask.wish["user_id"], picture, assigned)}
 
 
-def terms(ask: Ask, picture: Picture) -> dict[str, Any]:
-    """What is agreed: price, payment, policy, buffers, reminders."""
+def asked(reader: Reader, ask: Ask, picture: Picture, leading: UUID) -> dict[str, Any]:
+    """The terms by the rules of who delivers, and what they ask of a customer who has not come too often. Raises
+    TooManyNoShows."""
+    rules = agreement.rules_of(picture, leading)
+    found = terms(ask, picture, rules)
+    demand = agreement.demand(reader, rules, ask.wish, price=found["price_amount"])
+    if demand == policies.CONFIRM:
+        found |= {"status": "pending", "confirm_when_paid": False}
+    elif demand == policies.PAY:
+        confirms = not (picture.service or {})["requiresConfirmation"]
+        found |= {"status": "pending", "payment_required": True, "confirm_when_paid": confirms}
+    return found
+
+
+def terms(ask: Ask, picture: Picture, rules: Rules | None = None) -> dict[str, Any]:
+    """What is agreed: price, payment, policy, buffers, reminders; by the rules of who delivers."""
+    rules = agreement.rules_of(picture) if rules is None else rules
     wish, service, placed = ask.wish, picture.service or {}, picture.terms
     start_at: datetime = wish["start_at"]
     end_at = start_at + timedelta(seconds=placed.length)
@@ -234,7 +251,8 @@ def terms(ask: Ask, picture: Picture) -> dict[str, Any]:
     on = local_date(ask.settings, start_at)
     quote = catalogue.quote(service, minutes=placed.length // 60, on=on, party_size=party_size)
     payment_required = service["requiresPayment"] and quote.amount > 0
-    policy, reminders = service["cancellationPolicy"], service["reminderLeadMinutes"]
+    reminders = service["reminderLeadMinutes"]
+    cancelling = agreement.cancellation_policy(rules, service["cancellationPolicy"])
     own_leads = None if reminders is None else array([f"{lead} minutes" for lead in reminders])
     return {
         **wish,
@@ -253,7 +271,9 @@ def terms(ask: Ask, picture: Picture) -> dict[str, Any]:
         "payment_status": "unpaid" if quote.amount > 0 else None,
         "confirm_when_paid": payment_required and not service["requiresConfirmation"],
         "status": "pending" if payment_required or service["requiresConfirmation"] else "confirmed",
-        "cancellation_policy": None if policy is None else orjson.dumps(policy).decode(),
+        "cancellation_policy": None if cancelling is None else orjson.dumps(cancelling).decode(),
+        "policy": agreement.kept(rules),
+        "overbooked": False,
         "reminder_leads": own_leads,
         "leads": wish["leads"] if own_leads is None else own_leads,
     }

@@ -12,7 +12,7 @@ from uuid import UUID
 from bookings.availability import service as availability
 from bookings.availability.picture import Picture, Terms
 from bookings.availability.service import Reader
-from bookings.booking import deciding, expiry, wishes
+from bookings.booking import agreement, deciding, expiry, wishes
 from bookings.booking.errors import NotBookable, ResourceChanged, SlotTaken
 from bookings.config import Settings
 from bookings.db import Database, Tx
@@ -32,7 +32,10 @@ def create(database: Database, settings: Settings, wish: Mapping[str, Any], stat
             picture = _judged(tx, settings, wish)
         ids, known = [str(one.id) for one in picture.candidates], [one.version for one in picture.candidates]
         expiry.clear(tx, wish)
-        rows = tx.hot_rows(statement, {**wish, **wishes.claims(wish["user_id"], ids, wish["units"], known)})
+        rules = agreement.rules_of(picture, _ids(wish)[0])
+        agreed = {"policy": agreement.kept(rules), "must_confirm": bool(agreement.demand(tx, rules, wish))}
+        claims = wishes.claims(wish["user_id"], ids, wish["units"], known)
+        rows = tx.hot_rows(statement, {**wish, **claims, **agreed})
         return rows[0] if rows else None
 
     for _ in range(_RACES):
@@ -47,16 +50,17 @@ def create(database: Database, settings: Settings, wish: Mapping[str, Any], stat
     raise ResourceChanged
 
 
-def versions(reader: Reader, settings: Settings, wish: Mapping[str, Any]) -> list[int]:
-    """The versions of the calendars by which the wish (its parameters) can be had; 0 for all when some resource is not
-    there or too small, which the statement that claims finds out. Raises SlotTaken and NotBookable (with the next
-    starts)."""
+def agreed(reader: Reader, settings: Settings, wish: Mapping[str, Any]) -> tuple[list[int], str | None]:
+    """The versions of the calendars by which the wish (its parameters) can be had, and the policy they bring; 0 for all
+    when some resource is not there or too small, which the statement that claims finds out. Raises SlotTaken and
+    NotBookable (with the next starts)."""
     ids = _ids(wish)
     try:
-        by_id = {one.id: one.version for one in _judged(reader, settings, wish).candidates}
+        picture = _judged(reader, settings, wish)
     except ResourceChanged:
-        by_id = {}
-    return [by_id.get(id, 0) for id in ids]
+        return [0] * len(ids), None
+    by_id = {one.id: one.version for one in picture.candidates}
+    return [by_id.get(id, 0) for id in ids], agreement.kept(agreement.rules_of(picture, ids[0]))
 
 
 def _ids(wish: Mapping[str, Any]) -> list[UUID]:

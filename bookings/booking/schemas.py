@@ -18,7 +18,20 @@ DEEPEST = 10_000
 OVERRIDE = "Staff only, with a reason: whatever hours, rules, cut-offs and openings say."
 
 
-class NewBooking(Input):
+class Overriding(Input):
+    """What staff may add, to go against the rules."""
+
+    reason = Text(longest=500, allow_none=True, metadata={"description": "Why; needed to override."})
+    override = Flag(metadata={"description": OVERRIDE})
+    overbook = Flag(metadata={"description": "With override: beside what is claimed already, if it is."})
+
+    @validates_schema
+    def _overbooking_overrides(self, data: dict[str, Any], **_: Any) -> None:
+        if data.get("overbook") and not data.get("override"):
+            raise ValidationError("Only with override.", "overbook")
+
+
+class NewBooking(Overriding):
     """A wish: who, what, when. A service, or at least one of providerId, resourceId and workspaceId; all that is named
     is claimed together. With a service, what is not named is chosen. Or a hold, which says all of it."""
 
@@ -94,7 +107,7 @@ def _plain_errors(sent: dict[str, Any]) -> Iterable[tuple[str, str]]:
         yield "partySize", "Only with serviceId."
 
 
-class BookingChange(Input):
+class BookingChange(Overriding):
     """What PATCH may change. A new startAt alone keeps the length. `reason` and `override` are about this change."""
 
     startAt = Instant()
@@ -103,8 +116,6 @@ class BookingChange(Input):
     description = Text(longest=4000, allow_none=True)
     location = Text(longest=500, allow_none=True)
     notes = Text(longest=4000, allow_none=True)
-    reason = Text(longest=500, allow_none=True)
-    override = Flag(metadata={"description": OVERRIDE})
 
 
 class ActionBody(Input):
@@ -114,11 +125,13 @@ class ActionBody(Input):
     override = Flag(load_default=False, metadata={"description": OVERRIDE})
 
 
-class Reassignment(ActionBody):
+class Reassignment(Overriding):
     """Who takes over, and from whom when several of the kind are booked."""
 
     resourceId = fields.UUID(required=True)
     fromResourceId = fields.UUID(allow_none=True)
+    reason = Text(longest=500, load_default=None, allow_none=True)
+    override = Flag(load_default=False, metadata={"description": OVERRIDE})
 
 
 class StatusChange(ActionBody):

@@ -21,6 +21,8 @@ from bookings.booking import (
     holds,
     moving,
     offers,
+    overbooking,
+    overriding,
     plain,
     policies,
     reading,
@@ -51,6 +53,7 @@ _AUDITED = {
     "paymentStatus": "payment_status",
     "fees": "fee_amount",
     "resourceIds": "resource_ids",
+    "overbooked": "overbooked",
     **{name: name for name in wishes.DETAILS},
 }
 
@@ -69,6 +72,8 @@ def create(
     (offers.py); a hold is booked in a transaction. Stores its own answer under `key`. Raises Invalid, Forbidden,
     SlotTaken and NotBookable (with the next free starts), HoldEnded, or KeyTaken.
     """
+    if body.get("override"):
+        return overriding.create(database, settings=settings, caller=caller, body=body, key=key)
     if body.get("holdId"):
         return holds.book(database, settings=settings, caller=caller, body=body, key=key)
     if body.get("serviceId"):
@@ -100,7 +105,7 @@ def _wish(
     named = [body.get(name) for name in ("providerId", "resourceId", "workspaceId")]
     wish |= wishes.claims(wish["user_id"], list(dict.fromkeys(str(id) for id in named if id)), body["units"])
     wish["provider_id"], wish["workspace_id"] = body.get("providerId"), body.get("workspaceId")
-    wish["end_at"] = body["endAt"]
+    wish["end_at"], wish["policy"], wish["must_confirm"] = body["endAt"], None, False
     return wish
 
 
@@ -153,7 +158,7 @@ def change(
     if moved:
         after |= bounds.moving(booking, caller.actor, now, override=override)
         wishes.check_time(after["start_at"], after["end_at"], now, settings)
-        moving.move_claims(tx, settings, after)
+        after["overbooked"] = moving.take_place(tx, settings, booking, after, body)
     action = "reschedule" if moved else "update"
     answer = _write(tx, caller, booking, after, action, _EVENTS[moved], reason=reason, override=override)
     if moved:
@@ -189,7 +194,7 @@ def reassign(
         raise BookingClosed(bookingStatus=booking["status"])
     left = reassigning.replacing(tx, caller.actor, booking, body)
     after = booking | reassigning.reassigned(booking, left, body["resourceId"])
-    moving.move_claims(tx, settings, after, settled=True)
+    after["overbooked"] = moving.take_place(tx, settings, booking, after, body, settled=True)
     event = "booking.reassigned"
     answer = _write(tx, caller, booking, after, "reassign", event, reason=reason, override=override, left=left)
     tx.execute(_sql.carry_reminders, {"id": booking_id, "version": booking["version"] + 1})
@@ -239,6 +244,7 @@ def _step(
     answer = _write(tx, caller, booking, after, step.name, step.event, reason=reason, override=override)
     if step.target in rules.RELEASED or after["released_at"] is not None:
         tx.execute(_sql.release_claims, after)
+        overbooking.fill(tx, booking["resource_ids"])
     if step.target in rules.ACTIVE:
         tx.execute(_sql.carry_reminders, {"id": booking_id, "version": booking["version"] + 1})
     else:
@@ -336,12 +342,12 @@ def _write(
     )
     if row is None:
         raise Conflict("The booking changed at the same moment; try again.")
-    _audit(tx, caller, f"booking.{action}", before, after, override=override)
+    _audit(tx, caller, f"booking.{action}", before, after, {"override": True, "reason": reason} if override else {})
     return versioned(row["document"], row["version"])
 
 
 def _audit(
-    tx: Tx, caller: Caller, action: str, before: dict[str, Any], after: dict[str, Any], *, override: bool
+    tx: Tx, caller: Caller, action: str, before: dict[str, Any], after: dict[str, Any], used: dict[str, Any]
 ) -> None:
     """A change by somebody else than the booking's customer is the use of a privilege."""
     if caller.actor.id in (before["user_id"], SYSTEM.id):
@@ -350,7 +356,6 @@ def _audit(
         {name: before[column] for name, column in _AUDITED.items()},
         {name: after[column] for name, column in _AUDITED.items()},
     )
-    used = {"override": True} if override else {}
     audit.record(tx, caller, action, subject=("booking", before["id"]), before=was, after=became | used)
 
 

@@ -11,7 +11,7 @@ import logging
 from huey import Huey, crontab
 
 from bookings import clock, queries
-from bookings.booking import service
+from bookings.booking import overbooking, service
 from bookings.db import Database
 
 log = logging.getLogger(__name__)
@@ -25,6 +25,7 @@ def sweep(huey: Huey, database: Database) -> None:
     @huey.periodic_task(crontab(minute="*"), name="release_unattended")  # type: ignore[untyped-decorator]
     def release_unattended() -> None:
         release(database)
+        overbooking.sweep(database)
 
 
 def release(database: Database) -> int:

@@ -14,6 +14,7 @@ from bookings.errors import Invalid
 from bookings.ids import new_id
 from bookings.prepared import array
 
+NAMES = ("providerId", "resourceId", "workspaceId")
 DETAILS = ("title", "description", "location", "notes")
 
 

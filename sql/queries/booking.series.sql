@@ -22,7 +22,8 @@ jsonb_to_recordset(%(rows)s::jsonb) AS w (
     id uuid, version integer, occurrence timestamp, start_at timestamptz, end_at timestamptz,
     buffer_before_minutes integer, buffer_after_minutes integer, resource_ids uuid[],
     provider_id uuid, workspace_id uuid, status text, reschedules integer, fee_amount bigint,
-    price_amount bigint, payment_required boolean, payment_status text, confirm_when_paid boolean)
+    price_amount bigint, payment_required boolean, payment_status text, confirm_when_paid boolean,
+    policy text)
 
 -- fragment: blocked
 -- What a row `w` claims: its time with its buffers.
@@ -84,14 +85,14 @@ WITH wanted AS (
                           title, description, location, notes, created_by, created_at, updated_at,
                           service_id, party_size, price_amount, currency, payment_required, payment_status,
                           confirm_when_paid, buffer_before_minutes, buffer_after_minutes, session_places,
-                          cancellation_policy, reminder_leads, place_price, series_id, occurrence)
+                          cancellation_policy, reminder_leads, place_price, policy, series_id, occurrence)
     SELECT w.id, %(user_id)s, w.resource_ids, w.provider_id, w.workspace_id, w.start_at, w.end_at, %(units)s, w.status,
            %(title)s::text, %(description)s::text, %(location)s::text, %(notes)s::text, %(actor_id)s,
            %(now)s::timestamptz, %(now)s,
            %(service_id)s, %(party_size)s::integer, w.price_amount, %(currency)s::text, w.payment_required,
            w.payment_status, w.confirm_when_paid, w.buffer_before_minutes, w.buffer_after_minutes, %(session_places)s,
-           %(cancellation_policy)s::jsonb, %(reminder_leads)s::interval[], %(place_price)s::bigint, %(series_id)s::uuid,
-           w.occurrence
+           %(cancellation_policy)s::jsonb, %(reminder_leads)s::interval[], %(place_price)s::bigint, w.policy::jsonb,
+           %(series_id)s::uuid, w.occurrence
       FROM wanted AS w
      WHERE claimed_together((SELECT count(*) FROM claimed),
                             (SELECT sum(cardinality(resource_ids))::integer FROM wanted))

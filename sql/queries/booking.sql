@@ -105,14 +105,15 @@ claimed AS (
     RETURNING resource_id
 ), booked AS (
     INSERT INTO bookings (id, user_id, resource_ids, provider_id, workspace_id, start_at, end_at, units, status,
-                          title, description, location, notes, created_by, created_at, updated_at)
+                          title, description, location, notes, created_by, created_at, updated_at, policy)
     SELECT %(id)s, %(user_id)s, %(resource_ids)s,
            coalesce(%(provider_id)s, (SELECT id FROM asked WHERE kind = 'provider' LIMIT 1)),
            coalesce(%(workspace_id)s, (SELECT id FROM asked WHERE kind = 'workspace' LIMIT 1)),
            %(start_at)s, %(end_at)s, %(units)s,
-           CASE WHEN (SELECT bool_and(auto_confirm) FROM asked) THEN 'confirmed' ELSE 'pending' END,
+           CASE WHEN (SELECT bool_and(auto_confirm) FROM asked) AND NOT %(must_confirm)s::boolean
+               THEN 'confirmed' ELSE 'pending' END,
            %(title)s::text, %(description)s::text, %(location)s::text, %(notes)s::text, %(actor_id)s,
-           %(now)s::timestamptz, %(now)s
+           %(now)s::timestamptz, %(now)s, %(policy)s::jsonb
      WHERE claimed_together((SELECT count(*) FROM claimed), cardinality(%(resource_ids)s))
     RETURNING *
 )
@@ -157,7 +158,7 @@ booked AS (
                           title, description, location, notes, created_by, created_at, updated_at,
                           service_id, party_size, price_amount, currency, payment_required, payment_status,
                           confirm_when_paid, buffer_before_minutes, buffer_after_minutes, session_places,
-                          cancellation_policy, reminder_leads)
+                          cancellation_policy, reminder_leads, policy, overbooked)
     SELECT %(id)s::uuid, %(user_id)s::uuid, %(resource_ids)s::uuid[], %(provider_id)s::uuid, %(workspace_id)s::uuid,
            %(start_at)s::timestamptz, %(end_at)s::timestamptz, %(units)s::integer, %(status)s::text,
            %(title)s::text, %(description)s::text, %(location)s::text, %(notes)s::text, %(actor_id)s::uuid,
@@ -165,7 +166,7 @@ booked AS (
            %(service_id)s::uuid, %(party_size)s::integer, %(price_amount)s::bigint, %(currency)s::text,
            %(payment_required)s::boolean, %(payment_status)s::text, %(confirm_when_paid)s::boolean,
            %(buffer_before_minutes)s::integer, %(buffer_after_minutes)s::integer, %(session_places)s::integer,
-           %(cancellation_policy)s::jsonb, %(reminder_leads)s::interval[]
+           %(cancellation_policy)s::jsonb, %(reminder_leads)s::interval[], %(policy)s::jsonb, %(overbooked)s::boolean
      WHERE claimed_together((SELECT count(*) FROM claimed), cardinality(%(resource_ids)s::uuid[]))
     RETURNING *
 )

@@ -61,6 +61,8 @@ def test_answers_with_the_booking_its_address_and_version(api: Api, world: World
         "fees": None,
         "overbooked": False,
         "releasedAt": None,
+        "seriesId": None,
+        "occurrence": None,
         **wish,
         "title": "Check-up",
         "version": 1,

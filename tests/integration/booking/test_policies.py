@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 from unittest import mock
@@ -181,3 +183,35 @@ def test_who_has_checked_in_keeps_the_time(api: Api, world: World) -> None:
         assert deal.provider.act(deal.booking, "check-in").status_code == 200
     assert released(api, NINE + timedelta(hours=1)) == 0
     assert deal.now()["status"] == "checked_in"
+
+
+def test_check_in_and_release_at_the_same_moment(api: Api, world: World) -> None:
+    """One of them happens to each booking, and it happens once, though two sweepers look."""
+    deals = [Deal(api, world, {"releaseAfterMinutes": 10}) for _ in range(24)]
+    late = NINE + timedelta(minutes=10)
+    with mock.patch("bookings.clock.now", return_value=late), ThreadPoolExecutor(8) as pool:
+        sweeps = [pool.submit(unattended.release, database(api)) for _ in range(2)]
+        answers = list(pool.map(lambda deal: deal.provider.act(deal.booking, "check-in").status_code, deals))
+        released = sum(sweep.result() for sweep in sweeps) + unattended.release(database(api))
+    assert set(answers) <= {200, 409}
+    for deal, status in zip(deals, answers, strict=True):
+        told = [event["type"] for event in deal.events()][1:]
+        assert (deal.now()["status"], told) == (
+            ("checked_in", ["booking.checked-in"]) if status == 200 else ("no_show", ["booking.released"])
+        )
+    assert released == answers.count(409)
+
+
+def test_many_moves_at_the_same_moment(api: Api, world: World) -> None:
+    """No more than were agreed, whoever is first."""
+    deal = Deal(
+        api, world, {"maxReschedules": 2, "reschedulePolicy": {"tiers": [{"beforeMinutes": 0, "feeAmount": 5}]}}
+    )
+    with ThreadPoolExecutor(8) as pool:
+        starts = [at(10 + number) for number in range(8)]
+        answers = list(pool.map(lambda start: deal.customer.change(deal.booking, startAt=start), starts))
+    assert Counter((answer.status_code, (answer.json or {}).get("code")) for answer in answers) == {
+        (200, None): 2,
+        (409, "moved-too-often"): 6,
+    }
+    assert (deal.now()["reschedulesLeft"], deal.now()["fees"]["amount"]) == (0, 10)
