@@ -47,6 +47,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
     from bookings.admin.overview import blueprint as overview
     from bookings.audit.routes import blueprint as audit
     from bookings.auth import admins, public, signed_in
+    from bookings.availability.closure_routes import blueprint as closure
     from bookings.availability.schedule_routes import blueprint as schedule
     from bookings.booking.hold_routes import blueprint as hold
     from bookings.booking.routes import blueprint as booking
@@ -80,6 +81,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
         (directory.public, public),
         (directory.blueprint, signed_in),
         (schedule, signed_in),
+        (closure, signed_in),
         (booking, signed_in),
         (hold, signed_in),
         (series, signed_in),

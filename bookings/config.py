@@ -11,8 +11,6 @@ from email.utils import parseaddr
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from bookings import opening
-
 _DURATION = re.compile(r"(\d+)\s*([smhd]?)")
 _UNIT = {"s": "seconds", "m": "minutes", "": "minutes", "h": "hours", "d": "days"}
 _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
@@ -112,7 +110,6 @@ class Settings:
     review_edit_window: timedelta = timedelta(days=7)
     report_dir: str = "var/reports"
     report_retention: timedelta = timedelta(days=30)
-    business_hours: str = "00:00-24:00"
     allowed_origins: tuple[str, ...] = ()
     enable_metrics: bool = False
     log_level: str = "INFO"
@@ -187,10 +184,6 @@ class Settings:
             raise ConfigurationError(
                 f"BUSINESS_TIME_ZONE is {self.business_time_zone!r}; set it to an IANA time zone such as Europe/Berlin."
             ) from None
-        try:
-            opening.parse(self.business_hours)
-        except ValueError as error:
-            raise ConfigurationError(f"BUSINESS_HOURS cannot be read: {error}.") from None
         if not re.fullmatch(r"https?://[^\s?#]+", self.public_url):
             raise ConfigurationError(
                 f"PUBLIC_URL is {self.public_url!r}; set it to where people reach the service, such as https://book.example.com."

@@ -13,6 +13,7 @@ from marshmallow import Schema, fields
 
 from bookings import clock, queries
 from bookings.answer import Answer
+from bookings.availability import opening
 from bookings.config import Settings
 from bookings.db import Database, Tx
 from bookings.errors import Forbidden
@@ -20,7 +21,6 @@ from bookings.event.consumer import Consumer, Event
 from bookings.fields import Instant, instant_text
 from bookings.http import database, endpoint
 from bookings.money import Money
-from bookings.opening import open_seconds, parse
 
 _sql = queries.load("admin")
 #: backlogs are counted up to here
@@ -55,7 +55,7 @@ class Period(Schema):
 
 
 class Occupancy(Schema):
-    """How much of today is booked: unit-hours of what starts today, of those the business is open."""
+    """How much of today is booked: unit-hours of what starts today, of those that resources are open."""
 
     bookedHours = fields.Float(required=True)
     openHours = fields.Float(required=True)
@@ -117,8 +117,8 @@ def numbers(database: Database, settings: Settings) -> bytes:
         {"today": today, "tomorrow": tomorrow, "monday": monday, "next_monday": next_monday, "bound": BOUND},
     )
     assert row is not None
-    found, booked_minutes, units, backlog, oldest_reminder = row
-    open_hours = open_seconds(parse(settings.business_hours), zone, today, tomorrow) * units / 3600
+    found, booked_minutes, backlog, oldest_reminder = row
+    open_hours = database.run(lambda tx: opening.unit_seconds(tx, today, tomorrow)) / 3600
     booked_hours = booked_minutes / 60
     return orjson.dumps(
         {

@@ -12,3 +12,19 @@ class TooManyDates(Conflict):
     """
 
     code = "too-many-dates"
+
+
+class BookingsInTheWay(Conflict):
+    """There are bookings in that time.
+
+    They are in `bookings`, at most 100 of them. Move or cancel them first; or send `keepBookings: true`: then they
+    stay, and only nothing new can be booked.
+    """
+
+    code = "bookings-in-the-way"
+
+
+class ClosureOfCalendar(Conflict):
+    """This time is busy in another calendar; change it there, or remove the calendar here."""
+
+    code = "closure-of-calendar"

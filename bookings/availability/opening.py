@@ -18,6 +18,7 @@ from bookings.fields import instant_text
 
 _sql = queries.load("availability")
 #: what people say, and what their other calendars say
+_NOBODY = UUID(int=0)
 SAID, ALL = ("time_off", "blackout"), ("time_off", "blackout", "busy")
 
 
@@ -101,6 +102,18 @@ def read(
         None if service_id is None else said[SERVICE].get(service_id, SILENT),
         said[RESOURCE],
         closures,
+    )
+
+
+def unit_seconds(tx: Tx, lower: datetime, upper: datetime) -> int:
+    """For how long active resources are open between two instants, summed over all their units: seconds.
+
+    Costs what there are resources with hours or closures of their own, and zones.
+    """
+    units = tx.all(_sql.units_that_say_something, {"from": lower, "to": upper})
+    found = read(tx, None, lower.date(), upper.date(), kinds=SAID)
+    return sum(
+        row["units"] * found.seconds(row["id"] or _NOBODY, ZoneInfo(row["time_zone"]), lower, upper) for row in units
     )
 
 

@@ -121,6 +121,8 @@ _PARTS = {
     "operations": _sql.empty_operations,
     "notices": _sql.empty_notices,
     "schedules": _sql.end_schedules,
+    "closures": _sql.empty_closures,
+    "days": _sql.empty_days,
     "audit": _sql.empty_audit,
     "answers": _sql.empty_answers,
     "outbox": _sql.empty_outbox,

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from bookings import queries
+from bookings.availability import opening
+from bookings.availability.opening import Opening
 from bookings.config import Settings
 from bookings.db import Database, Tx
-from bookings.opening import Hours, open_seconds, parse
 from bookings.report import rules, service
 from bookings.report.files import Folder
 from bookings.report.kinds import KINDS, columns
@@ -45,7 +47,7 @@ class Source:
     tx: Tx
     report: Row
     zone: ZoneInfo
-    hours: Hours
+    opening: Opening
 
     @property
     def params(self) -> Row:
@@ -77,10 +79,16 @@ def make(
             found = tx.one(_sql.snapshot)
             assert found is not None
             snapshot_at: datetime = found["at"]
-            source = Source(tx, report, ZoneInfo(report["time_zone"]), parse(settings.business_hours))
+            source = Source(tx, report, ZoneInfo(report["time_zone"]), _opening(tx, report))
             count = _write(path, service.about(settings, report, snapshot_at), source, told)
         name, size = folder.publish(path, report["id"])
     return name, size, count, snapshot_at
+
+
+def _opening(tx: Tx, report: Row) -> Opening:
+    """When everything is open in the period: what layers and closures say of it, read once. What other calendars say is
+    left out: who is busy elsewhere is not closed."""
+    return opening.read(tx, None, report["from_at"].date(), report["to_at"].date(), kinds=opening.SAID)
 
 
 def _write(path: Path, about: Row, source: Source, told: Callable[[int], None]) -> int:
@@ -140,17 +148,11 @@ def _utilisation(source: Source, lower: datetime, upper: datetime) -> Iterator[V
         "lowers": [part.lower for part in parts],
         "uppers": [part.upper for part in parts],
     }
-    for key, id, name, kind, capacity, begins, ends, seconds in source.tx.stream(_sql.rows_utilisation, params):
-        available = capacity * open_time(source, id, begins, ends)
+    for key, id, name, kind, capacity, zone, begins, ends, seconds in source.tx.stream(_sql.rows_utilisation, params):
+        available = capacity * source.opening.seconds(UUID(id), ZoneInfo(zone), begins, ends)
         share = round(100 * seconds / available, 1) if available else None
         row = (id, name, kind, capacity, seconds // 60, available // 60, share)
         yield (key, *row) if timed else row
-
-
-def open_time(source: Source, resource_id: str, lower: datetime, upper: datetime) -> int:
-    """How long a resource is open between two instants, in seconds. The one place that knows: until resources have
-    hours of their own, all of them keep those of the business (BUSINESS_HOURS)."""
-    return open_seconds(source.hours, source.zone, lower, upper)
 
 
 class Progress:

@@ -48,7 +48,6 @@ SELECT
         'byStatus', {bookings_between}, 'revenue', {money_between})) FROM periods AS p) AS periods,
     (SELECT coalesce(sum(unit_minutes), 0)::bigint FROM overview_bookings
       WHERE quarter >= %(today)s AND quarter < %(tomorrow)s) AS booked_minutes,
-    (SELECT coalesce(sum(capacity), 0)::bigint FROM resources WHERE active) AS units,
     json_build_object(
         'outbox', (SELECT count(*) FROM (SELECT FROM outbox {few}),
         'oldestOutboxSeconds', (SELECT greatest(extract(epoch FROM clock_timestamp() - occurred_at), 0)::integer

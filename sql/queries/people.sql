@@ -119,6 +119,15 @@ SELECT at, key, document::text FROM (
 -- What can be booked of them.
 SELECT at, key, document::text FROM (
     SELECT r.created_at, r.id::text, row_to_json(r) FROM resources AS r WHERE r.owner_id = %(user_id)s::uuid
+    UNION ALL
+    SELECT c.created_at, c.id::text, row_to_json(c) FROM closures AS c JOIN resources AS r ON r.id = c.resource_id
+     WHERE r.owner_id = %(user_id)s::uuid
+    UNION ALL
+    SELECT s.updated_at, 'schedule ' || s.subject_id, json_build_object('schedule', row_to_json(s), 'days', (
+               SELECT json_agg(row_to_json(d) ORDER BY d.day) FROM schedule_days AS d
+                WHERE d.layer = s.layer AND d.subject_id = s.subject_id))
+      FROM schedules AS s JOIN resources AS r ON r.id = s.subject_id
+     WHERE s.layer = 'resource' AND r.owner_id = %(user_id)s::uuid
 ) {page}
 
 -- name: export_reports
@@ -163,6 +172,17 @@ SELECT b.id FROM resources AS r JOIN allocations AS a ON a.resource_id = r.id
 UPDATE resources SET name = 'Erased', description = NULL, location = NULL, photo_url = NULL, amenities = '{}',
        active = false, version = version + 1, updated_at = %(now)s
  WHERE id = %(user_id)s::uuid
+
+-- name: empty_closures
+-- Why they were away.
+UPDATE closures SET reason = NULL
+ WHERE reason IS NOT NULL AND resource_id IN (SELECT id FROM resources WHERE owner_id = %(user_id)s::uuid)
+
+-- name: empty_days
+-- What they noted on dates with other hours.
+UPDATE schedule_days SET note = NULL
+ WHERE note IS NOT NULL AND layer = 'resource'
+   AND subject_id IN (SELECT id FROM resources WHERE owner_id = %(user_id)s::uuid)
 
 -- name: forget_in_failures
 -- What a job said when it failed may quote an address.

@@ -324,7 +324,7 @@ SELECT count(DISTINCT b.user_id) AS rows FROM bookings AS b WHERE {of_interest}
 -- name: rows_utilisation
 -- Seconds claimed of each resource by bookings, buffers included, in each part of the period; units count. Resources that
 -- nobody claimed are there with nothing, unless they are inactive.
-SELECT part.key, r.id::text, r.name, r.kind, r.capacity, part.lower_at, part.upper_at,
+SELECT part.key, r.id::text, r.name, r.kind, r.capacity, r.time_zone, part.lower_at, part.upper_at,
        coalesce(claims.seconds, 0)::bigint AS seconds
   FROM unnest(%(keys)s::text[], %(lowers)s::timestamptz[], %(uppers)s::timestamptz[]) AS part (key, lower_at, upper_at)
  CROSS JOIN resources AS r

@@ -43,6 +43,7 @@ OFFERED = {
     "bookings.availability.slots",  # the one judgement of what is free
     "bookings.booking.holds",  # what the waitlist offers is a hold
     "bookings.availability.hours",  # wall-clock times as instants
+    "bookings.availability.opening",  # open time, for figures
     "bookings.booking.listing",  # lists of bookings, over sockets too
     "bookings.event.stream",  # the reading end of the published order
     "bookings.realtime.hub",  # counts for metrics

@@ -47,6 +47,9 @@ HELD = {
     "resources": Held(
         "resources", ("name", "description", "location", "photo_url", "amenities"), ("kind", "time_zone")
     ),
+    "schedule_days": Held("resources", ("note",), ("layer", "hours")),
+    "schedules": Held("resources", (), ("layer", "weekly", "holidays", "rules")),
+    "closures": Held("resources", ("reason",), ("kind",)),
     "reports": Held("reports", (), ("time_zone", "kind", "group_by", "filters", "format", "status", "error", "file")),
     "report_schedules": Held("reports", ("name",), ("kind", "group_by", "filters", "format", "every")),
     "payments": Held("payments", ("error",), ("gateway", "gateway_ref", "status", "currency")),
@@ -65,7 +68,6 @@ IMPERSONAL = {
     "assignment_turns": "turns of resources",
     "booking_transitions": "the state machine",
     "categories": "the catalogue",
-    "closures": "times of resources",
     "event_consumers": "cursors; errors name events",
     "events_pruned": "a position",
     "job_workers": "processes",
@@ -74,8 +76,6 @@ IMPERSONAL = {
     "overview_money": "sums",
     "payment_transitions": "the state machine",
     "review_totals": "counts",
-    "schedule_days": "opening hours",
-    "schedules": "opening hours and rules",
     "schema_migrations": "the schema",
     "service_requirements": "the catalogue",
     "service_resources": "the catalogue",

@@ -105,6 +105,12 @@ ROWS = (
     Row("PUT", "/schedules/resources/{resourceId}/days/{day}", (401, 403, 403, 200, 403, 200), send="day"),
     Row("DELETE", "/schedules/resources/{resourceId}/days/{day}", (401, 403, 403, 204, 403, 204), given="day"),
     Row("GET", "/schedules/resources/{resourceId}/effective", _SIGNED_IN),
+    Row("POST", "/closures", (401, 403, 403, 201, 403, 201), send="closure"),
+    Row("GET", "/closures", _REPORTERS),
+    # The provider closed their own time.
+    Row("GET", "/closures/{closureId}", (401, 403, 403, 200, 404, 200)),
+    Row("DELETE", "/closures/{closureId}", (401, 404, 404, 204, 404, 204)),
+    Row("GET", "/resources/{resourceId}/free-busy", _SIGNED_IN),
     Row("GET", "/bookings", _SIGNED_IN),
     Row("POST", "/bookings", (401, 201, 403, 201, 403, 201), send="booking for the customer"),
     Row("POST", "/bookings/series", (401, 201, 403, 201, 403, 201), send="series for the customer"),

@@ -96,7 +96,8 @@ class Cast:
         """The id of something that an admin has just made."""
         answer = self.client.call("POST", path, body, token=self.token("admin"))
         assert answer.status_code == 201, answer.text
-        id: str = answer.get_json()["id"]
+        told = answer.get_json()
+        id: str = told["id"] if "id" in told else told["items"][0]["id"]
         return id
 
     def path(self, row: Row) -> str:
@@ -115,6 +116,7 @@ class Cast:
         for word, folder, name in (
             ("{serviceId}", "/services", "service"),
             ("{categoryId}", "/categories", "category"),
+            ("{closureId}", "/closures", "closure"),
             ("{workspaceId}", "/workspaces", "new workspace"),
         ):
             if word in path:
@@ -134,6 +136,12 @@ class Cast:
         assert made.status_code == 201, made.text
         id: str = made.get_json()["id"]
         return id
+
+    def closing(self) -> Json:
+        """An hour in which the provider takes no bookings, long ago: no other row is about it."""
+        start = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(hours=next(_hours))
+        times = {"startAt": start.isoformat(), "endAt": (start + timedelta(hours=1)).isoformat()}
+        return {"resourceIds": [str(self.provider.id)], **times}
 
     def with_day(self, path: str, given: str) -> str:
         """A path with a date in it, which has hours of its own when they are given."""
@@ -260,6 +268,7 @@ class Cast:
             "report": lambda: {"kind": "bookings", "from": "2027-03-01", "to": "2027-04-01"},
             "schedule": lambda: {"kind": "bookings", "every": "daily", "at": "06:30"},
             "hours": lambda: {"weekly": {name: [ALL_DAY] for name in WEEKDAYS}, "rules": {"slotIntervalMinutes": 5}},
+            "closure": self.closing,
             "day": lambda: {"hours": [ALL_DAY], "note": f"By {role}"},
             "pause": lambda: {"active": False},
             "failure": lambda: {"error": "Mailbox is full"},

@@ -12,6 +12,7 @@ import pytest
 
 from bookings.admin import overview
 from bookings.admin.overview import Overview
+from bookings.availability.layers import WEEKDAYS
 from bookings.event import service as event
 from bookings.event.consumer import Follower
 from tests.factories import World
@@ -31,8 +32,8 @@ def world(database_url: str) -> Iterator[World]:
 
 @pytest.fixture
 def client(database_url: str) -> Iterator[Client]:
-    """The app of a business that is open ten hours a day."""
-    client = Client(settings_for(database_url, NO_REDIS, business_time_zone=ZONE.key, business_hours="08:00-18:00"))
+    """The app of a business in Kathmandu."""
+    client = Client(settings_for(database_url, NO_REDIS, business_time_zone=ZONE.key))
     yield client
     client.close()
 
@@ -115,6 +116,9 @@ def test_days_and_weeks_are_those_of_the_business(client: Client, world: World) 
     monday = datetime.fromisoformat(found["week"]["from"]).astimezone(ZONE)
     assert (monday.weekday(), monday.hour, monday.minute) == (0, 0, 0)
     room = world.resource(capacity=4)
+    hours = {"weekly": {name: [{"from": "08:00", "to": "18:00"}] for name in WEEKDAYS}}
+    opened = client.call("PUT", "/schedules/business", hours, token=client.token(world.admin()))
+    assert opened.status_code == 200
     insert(world, room, start)
     insert(world, room, end - timedelta(minutes=1), "cancelled")
     insert(world, room, start - timedelta(minutes=1))
@@ -123,6 +127,10 @@ def test_days_and_weeks_are_those_of_the_business(client: Client, world: World) 
     again = read(client, world)
     assert again["today"]["byStatus"] == {"confirmed": 1, "cancelled": 1}
     assert again["occupancy"] == {"bookedHours": 1.0, "openHours": 40.0, "share": 0.025}
+    off = {"resourceIds": [str(room)], "startAt": start.isoformat(), "endAt": end.isoformat()}
+    made = client.call("POST", "/closures", off, token=client.token(world.admin()))
+    assert made.status_code == 201, made.text
+    assert read(client, world)["occupancy"] == {"bookedHours": 1.0, "openHours": 0.0, "share": None}
     assert sum(again["week"]["byStatus"].values()) == 4 - (start.weekday() == 0) - (start.weekday() == 6)
 
 

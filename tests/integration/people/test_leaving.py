@@ -125,6 +125,8 @@ def test_nothing_is_left_in_any_table(person: Person, module_database_url: str) 
     unplanted = {
         # of providers; the next test
         *(f"resources.{column}" for column in HELD["resources"].words),
+        "closures.reason",
+        "schedule_days.note",
         "reviews.reply",
         # of admins
         "reviews.hidden_reason",
@@ -225,7 +227,15 @@ def test_a_provider_leaves(client: Client, world: World, boss: Actor, module_dat
     customer.call("PUT", f"/reviews/{review['id']}/reply", {"text": f"{mark} reply"}, token=client.token(provider))
     hidden = {"reason": f"names {mark}"}
     customer.call("POST", f"/reviews/{review['id']}/hide", hidden, token=token)
+    mine = client.token(provider)
+    times = {"startAt": "2027-08-01T00:00:00Z", "endAt": "2027-08-15T00:00:00Z"}
+    customer.call("POST", "/closures", {"resourceIds": [id], "reason": f"{mark} holiday", **times}, token=mine)
+    customer.call("PUT", f"/schedules/resources/{id}/days/2027-09-01", {"hours": [], "note": f"{mark} n"}, token=mine)
+    told = client.call("GET", "/me/export", token=mine).text
+    assert f"{mark} holiday" in told
+    assert f"{mark} n" in told
     words = {f"resources.{column}" for column in HELD["resources"].words} | {"reviews.reply", "reviews.hidden_reason"}
+    words |= {"closures.reason", "schedule_days.note"}
     assert words <= found(module_database_url, mark)
     answer = client.call("POST", f"/users/{id}/erase", {"reason": "asked"}, token=token)
     assert answer.status_code == 202, answer.text

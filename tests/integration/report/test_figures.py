@@ -3,6 +3,7 @@ clocks, and at the edges of days and months."""
 
 from __future__ import annotations
 
+import json
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -268,6 +269,33 @@ def test_a_day_on_which_clocks_change_is_longer_or_shorter(town: Office) -> None
     rows = town.rows("utilisation", PERIOD, groupBy="day", filters={"resourceId": room})
     hours = {row["day"]: row["openMinutes"] / 60 for row in rows}
     assert (hours["2026-10-24"], hours["2026-10-25"], hours["2027-03-28"]) == (24, 25, 23)
+
+
+def test_utilisation_is_of_the_hours_that_a_resource_has(town: Office) -> None:
+    """Hours are wall-clock time of its own zone; time off is not open, what is busy elsewhere is."""
+    world, room = town.world, town.world.resource(capacity=2)
+    world.query("UPDATE resources SET time_zone = 'America/New_York', schedule_version = 1 WHERE id = %s", room)
+    weekly = json.dumps({"saturday": [{"from": "20:00", "to": "02:00"}]})
+    world.query(
+        """INSERT INTO schedules (layer, subject_id, weekly, updated_at) VALUES ('resource', %s, %s, now())""",
+        room,
+        weekly,
+    )
+    for kind, span in (
+        ("time_off", "[2026-10-25 00:00Z, 2026-10-25 01:00Z)"),
+        ("busy", "[2026-10-25 02:00Z, 2026-10-25 03:00Z)"),
+    ):
+        world.query(
+            """INSERT INTO closures (id, resource_id, during, kind, created_at)
+               VALUES (gen_random_uuid(), %s, %s, %s, now())""",
+            room,
+            span,
+            kind,
+        )
+    rows = town.rows("utilisation", PERIOD, groupBy="day", filters={"resourceId": str(room)})
+    hours = {row["day"]: row["openMinutes"] / 60 for row in rows}
+    # The night in which New York puts its clocks back is an hour longer.
+    assert (hours["2026-10-18"], hours["2026-10-25"], hours["2026-11-01"]) == (12, 10, 14)
 
 
 def test_filters(town: Office) -> None:
