@@ -193,7 +193,8 @@ def test_a_hold_is_busy_until_it_ends(office: Office) -> None:
     path = f"/resources/{office.id}/free-busy?{query(8, 12)}"
     assert office.done("GET", path)["busy"] == [times]
     office.world.query(
-        """WITH ended AS (UPDATE holds SET expires_at = now() - interval '1 second' WHERE id = %s RETURNING id, expires_at)
+        """WITH ended AS (
+               UPDATE holds SET expires_at = now() - interval '1 second' WHERE id = %s RETURNING id, expires_at)
            UPDATE allocations AS a SET expires_at = ended.expires_at FROM ended WHERE a.hold_id = ended.id""",
         held["id"],
     )
