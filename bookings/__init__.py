@@ -64,6 +64,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
     from bookings.report.routes import blueprint as report
     from bookings.resource.routes import blueprint as resource
     from bookings.review import routes as review
+    from bookings.waitlist.routes import blueprint as waitlist
 
     return [
         (platform, public),
@@ -85,6 +86,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
         (booking, signed_in),
         (hold, signed_in),
         (series, signed_in),
+        (waitlist, signed_in),
         (payment.of_bookings, signed_in),
         (payment.blueprint, signed_in),
         (payment.webhooks, public),

@@ -85,6 +85,7 @@ class Settings:
     hold_max: timedelta = timedelta(minutes=30)
     hold_limit: int = 3
     offer_ttl: timedelta = timedelta(minutes=30)
+    waitlist_limit: int = 20
     job_lease: timedelta = timedelta(seconds=30)
     job_retry_base: timedelta = timedelta(seconds=5)
     job_retry_limit: timedelta = timedelta(hours=1)
@@ -194,8 +195,9 @@ class Settings:
             raise ConfigurationError(
                 "HOLD_TTL and HOLD_MAX do not fit; set HOLD_TTL to 1s or more, HOLD_MAX to as much or more, up to 1d."
             )
-        if self.hold_limit < 1:
-            raise ConfigurationError("HOLD_LIMIT allows no holds at all; set it to 1 or more.")
+        for name in ("hold_limit", "waitlist_limit"):
+            if getattr(self, name) < 1:
+                raise ConfigurationError(f"{name.upper()} allows nothing at all; set it to 1 or more.")
         if not timedelta(seconds=1) <= self.offer_ttl <= timedelta(days=7):
             raise ConfigurationError("OFFER_TTL is no time to decide; set it to between 1s and 7d.")
 

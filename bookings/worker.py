@@ -33,10 +33,11 @@ from bookings.people import jobs as people_jobs
 from bookings.report import jobs as report_jobs
 from bookings.report.scheduler import Scheduler
 from bookings.review import jobs as review_jobs
+from bookings.waitlist import jobs as waitlist_jobs
 
 _TASKS_AT_ONCE = 4
 #: threads of this process that may hold a connection beside those for tasks and consumers
-_OTHERS = 7
+_OTHERS = 10
 
 
 Register = Callable[[Registry, Consumers, Database, Settings], None]
@@ -63,6 +64,7 @@ def register(registry: Registry, consumers: Consumers, database: Database, setti
     consumers.add(payment_jobs.consumer(settings))
     people_jobs.register(registry, database, settings)
     consumers.add(overview.consumer())
+    consumers.add(waitlist_jobs.consumer())
 
 
 def run(settings: Settings) -> int:
@@ -85,6 +87,7 @@ def work(settings: Settings, register: Register) -> int:
     job_housekeeping.register(huey, database, settings)
     pruning.register(huey, database, settings)
     booking_jobs.register(huey, database)
+    waitlist_jobs.register(huey, database, settings, nudge.ring)
     schedule = notification_jobs.register(huey, database, settings, nudge.ring)
     planner = Planner(database, settings, schedule, nudge.ring)
     payment_jobs.sweep(huey, database, settings)
@@ -92,15 +95,18 @@ def work(settings: Settings, register: Register) -> int:
     crew = Crew(database, huey, Runner(database, registry, settings, nudge.ring))
     scheduler = Scheduler(database, settings)
     sweeper = booking_jobs.sweeper(database, nudge.ring)
+    asker = waitlist_jobs.asker(database, settings, nudge.ring)
     planner.start()
     scheduler.start()
     sweeper.start()
+    asker.start()
     crew.start()
     consumers.start(database)
     _Consumer(huey, crew.begin_to_stop).run()
     planner.stop()
     scheduler.stop()
     sweeper.stop()
+    asker.stop()
     consumers.stop()
     crew.stop()
     database.close()

@@ -7,7 +7,7 @@ The terms (price, policy, buffers …) are those of the moment when the hold was
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,8 @@ from bookings import clock, idempotency, queries
 from bookings.answer import Answer
 from bookings.audit import service as audit
 from bookings.auth import Actor, Caller
+from bookings.availability import slots
+from bookings.availability.service import Reader
 from bookings.booking import agreement, expiry, offers, plain, refusals, wishes
 from bookings.booking.errors import HoldAtLimit, HoldEnded, ResourceChanged, SlotTaken, TooManyHolds
 from bookings.config import Settings
@@ -95,6 +97,19 @@ def claimable(
         "claim_to": body["endAt"],
         "terms": orjson.dumps({**agreed, "leads": wish["leads"]}).decode(),
     }
+
+
+def wish(settings: Settings, caller: Caller, body: Mapping[str, Any]) -> Row:
+    """What a hold for somebody starts from, for those who make one in their own transaction."""
+    return wishes.wish(settings, caller, {**dict.fromkeys(wishes.DETAILS), **body}, None, clock.now())
+
+
+def starts(
+    reader: Reader, *, settings: Settings, wish: Mapping[str, Any], body: Mapping[str, Any], upper: datetime
+) -> list[datetime]:
+    """When a wished service could be had from its start on, before `upper`, earliest first. Raises Invalid."""
+    picture = offers.Ask(settings, body, wish).read(reader, body["startAt"], upper)
+    return [datetime.fromtimestamp(slot.start, UTC) for slot in slots.find(picture, named=0)]
 
 
 def take(tx: Tx, claims: Mapping[str, Any]) -> Row | None:

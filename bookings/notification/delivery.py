@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -97,7 +97,8 @@ def _pointless(row: Mapping[str, Any], reader: Recipient) -> str | None:
     if not reader.wants(rules.EMAIL, row["cause"]):
         return "The recipient has turned such mails off."
     present = (row["booking_status"], row["booking_start"]) if row["booking_status"] else None
-    return rules.outdated(row["cause"], row["data"]["booking"], present, clock.now())
+    until = datetime.fromisoformat(row["data"]["until"]) if row["data"].get("until") else None
+    return rules.outdated(row["cause"], row["data"]["booking"], present, clock.now(), until)
 
 
 def reader_of(recipient: Recipient) -> Reader:

@@ -42,6 +42,8 @@ class FollowUp:
             due = event.occurred_at + self._settings.review_request_after
             id = event.data["id"]
             job_service.enqueue(tx, kind=ASK, payload={"bookingId": id}, key=id, run_at=due)
+        elif event.type == rules.OFFERED:
+            self._of_offer(tx, event)
         elif event.type in rules.OF_PAYMENTS:
             self._of_payment(tx, event)
         else:
@@ -51,6 +53,14 @@ class FollowUp:
             if event.type == "booking.reassigned":
                 left = UUID(event.data["reassignedFrom"])
                 service.tell(tx, self._settings, Fact("booking_passed_on", subject, event.data, left=left))
+
+    def _of_offer(self, tx: Tx, event: Event) -> None:
+        """Somebody who waits is told of what is kept for them; each offer once. It may be over already."""
+        offer = event.data["offer"]
+        if offer is not None:
+            more = {"until": offer["expiresAt"], "entryId": event.data["id"]}
+            subject = f"offer:{offer['holdId']}"
+            service.tell(tx, self._settings, Fact("waitlist_offer", subject, rules.offered(event.data), more))
 
     def _of_payment(self, tx: Tx, event: Event) -> None:
         """Refunds add up: what is told is what came with this one."""

@@ -70,8 +70,10 @@ OF_PAYMENTS = {
     "payment.failed": ("payment_failed", "amount"),
     "payment.refunded": ("payment_refunded", "refunded"),
 }
+#: an offer to somebody who waits, whose `data` is their place in line
+OFFERED = "waitlist.offered"
 #: the events that somebody is told of
-HEARD = (*_CAUSES_OF_EVENTS, *OF_PAYMENTS, "booking.completed")
+HEARD = (*_CAUSES_OF_EVENTS, *OF_PAYMENTS, "booking.completed", OFFERED)
 
 
 def cause_of(event: str, data: Mapping[str, Any]) -> str:
@@ -81,14 +83,31 @@ def cause_of(event: str, data: Mapping[str, Any]) -> str:
     return _CAUSES_OF_EVENTS[event]
 
 
+def offered(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What is offered to somebody who waits, as a booking that is none yet."""
+    offer = entry["offer"]
+    wished = {name: entry[name] for name in ("userId", "serviceId", "partySize")}
+    times = {name: offer[name] for name in ("startAt", "endAt", "resourceIds", "price")}
+    return {"id": None, "version": 0, **wished, **times}
+
+
 def kept(booking: Mapping[str, Any]) -> dict[str, Any]:
     """What a notification keeps of a booking's document."""
     return {name: booking[name] for name in KEPT if name in booking}
 
 
-def outdated(cause: str, told: Mapping[str, Any], present: tuple[str, datetime] | None, now: datetime) -> str | None:
+def outdated(
+    cause: str,
+    told: Mapping[str, Any],
+    present: tuple[str, datetime] | None,
+    now: datetime,
+    until: datetime | None = None,
+) -> str | None:
     """Why a mail that waited must not be sent any more, or None. What has happened may be told late; what is to happen
-    or is asked for must still be true. `present`: status and start of the booking as it is now."""
+    or is asked for must still be true. `present`: status and start of the booking as it is now; `until`: when an offer
+    ends."""
+    if cause == "waitlist_offer" and until is not None:
+        return "The offer is over." if until <= now else None
     if present is None:
         return None
     status, start = present

@@ -140,7 +140,10 @@ def _until(notice: Notice, reader: Reader, locale: Any) -> str:
 
 
 def _link(settings: Settings, notice: Notice) -> str:
-    return f"{settings.public_url.rstrip('/')}/bookings/{notice.booking['id']}"
+    home = settings.public_url.rstrip("/")
+    if notice.data.get("entryId"):
+        return f"{home}/waitlist/{notice.data['entryId']}"
+    return f"{home}/bookings/{notice.booking['id']}"
 
 
 def _block(language: str, cause: str, block: str, context: Mapping[str, Any]) -> str:

@@ -23,6 +23,7 @@ from bookings.job import service as jobs
 from bookings.job.service import Job
 from bookings.people.errors import OthersAhead, TooManyAhead
 from bookings.redis_client import connect
+from bookings.waitlist import service as waitlist
 
 _sql = queries.load("people")
 #: the kind of the job that does the rest
@@ -46,6 +47,7 @@ def erase(tx: Tx, *, settings: Settings, caller: Caller, user_id: UUID, reason: 
         raise OthersAhead(bookings=[str(row["id"]) for row in others])
     email = directory.erase(tx, caller=caller, user_id=user_id, reason=reason)
     cancelled = _cancel_ahead(tx, settings, caller, user_id)
+    waitlist.leave_all(tx, caller=caller, user_id=user_id)
     holds.release_all(tx, caller=caller, user_id=user_id)
     tx.execute(_sql.empty_resource, {"user_id": user_id, "now": now()})
     tx.execute(_sql.forget_in_failures, {"email": email})

@@ -22,6 +22,7 @@ _PAGE = 200
 PARTS: dict[str, LiteralString] = {
     "bookings": _sql.export_bookings,
     "holds": _sql.export_holds,
+    "waitlist": _sql.export_waitlist,
     "payments": _sql.export_payments,
     "reviews": _sql.export_reviews,
     "notifications": _sql.export_notifications,

@@ -153,6 +153,7 @@ class Export(Schema):
     profile = fields.Nested(User, required=True)
     bookings = fields.List(fields.Dict(), required=True)
     holds = fields.List(fields.Dict(), required=True)
+    waitlist = fields.List(fields.Dict(), required=True)
     payments = fields.List(fields.Dict(), required=True)
     reviews = fields.List(fields.Dict(), required=True)
     notifications = fields.List(fields.Dict(), required=True)

@@ -145,7 +145,7 @@ WITH ended AS (
 -- name: forget_holds
 -- Holds that ended long ago without a booking.
 DELETE FROM holds WHERE id IN (
-    SELECT id FROM holds WHERE state IN ('released', 'lapsed') AND updated_at < now() - %(age)s::interval LIMIT %(limit)s)
+    SELECT id FROM holds WHERE state IN ('released', 'lapsed') AND NOT offered AND updated_at < now() - %(age)s::interval LIMIT %(limit)s)
 
 -- name: get_hold
 -- One hold for someone entitled to it.

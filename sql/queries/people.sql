@@ -68,6 +68,16 @@ SELECT at, key, document::text FROM (
     SELECT h.created_at, h.id::text, {booking.hold_document} FROM holds AS h WHERE h.user_id = %(user_id)s::uuid
 ) {page}
 
+-- name: export_waitlist
+-- What they waited for, and what was offered to them.
+SELECT at, key, document::text FROM (
+    SELECT e.created_at, e.id::text, json_build_object('entry', {waitlist.document}, 'offers', (
+        SELECT json_agg(json_build_object('startAt', o.start_at, 'endAt', o.end_at, 'state', o.state,
+                                          'offeredAt', o.offered_at) ORDER BY o.offered_at)
+          FROM waitlist_offers AS o WHERE o.entry_id = e.id))
+      FROM waitlist_entries AS e WHERE e.user_id = %(user_id)s::uuid
+) {page}
+
 -- name: export_payments
 -- What they paid, what the gateway was told, and what it told us.
 SELECT at, key, document::text FROM (

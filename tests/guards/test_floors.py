@@ -19,7 +19,7 @@ FLOORS = (
     ("catalogue",),
     ("availability",),
     ("booking",),
-    ("payment", "notification", "review", "webhook"),
+    ("payment", "notification", "review", "waitlist", "webhook"),
     ("report", "admin", "people", "realtime"),
     ("platform",),
 )

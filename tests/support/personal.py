@@ -54,6 +54,8 @@ HELD = {
     "report_schedules": Held("reports", ("name",), ("kind", "group_by", "filters", "format", "every")),
     "payments": Held("payments", ("error",), ("gateway", "gateway_ref", "status", "currency")),
     "payment_operations": Held("payments", ("reason", "error"), ("kind", "state", "request_id")),
+    "waitlist_entries": Held("waitlist", (), ("state", "time_zone")),
+    "waitlist_offers": Held("waitlist", (), ("state",)),
     "webhook_inbox": Held("payments", ("body",), ("gateway", "event_id", "type", "ref", "outcome")),
     "audit_entries": Held(
         "audit",
@@ -76,6 +78,7 @@ IMPERSONAL = {
     "overview_money": "sums",
     "payment_transitions": "the state machine",
     "review_totals": "counts",
+    "waitlist_openings": "times of resources",
     "schema_migrations": "the schema",
     "service_requirements": "the catalogue",
     "service_resources": "the catalogue",

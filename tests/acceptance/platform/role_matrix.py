@@ -138,6 +138,13 @@ ROWS = (
     Row("GET", "/holds/{holdId}", _PARTIES),
     Row("POST", "/holds/{holdId}/extend", _PARTIES, send="a minute more"),
     Row("DELETE", "/holds/{holdId}", _PARTIES),
+    # The customer waits for a service of the provider's.
+    Row("GET", "/waitlist", _SIGNED_IN),
+    Row("POST", "/waitlist", (401, 201, 403, 201, 403, 201), send="wait for the customer"),
+    Row("GET", "/waitlist/{entryId}", _PARTIES),
+    Row("DELETE", "/waitlist/{entryId}", _PARTIES),
+    Row("POST", "/waitlist/{entryId}/accept", (401, 201, 404, 201, 404, 201), send="nothing", given="offered"),
+    Row("POST", "/waitlist/{entryId}/decline", _PARTIES, send="nothing", given="offered"),
     Row("GET", "/reviews/services/{serviceId}", _ANYBODY),
     Row("GET", "/reviews/providers/{providerId}", _ANYBODY),
     Row("GET", "/reviews", _SIGNED_IN),

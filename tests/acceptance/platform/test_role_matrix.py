@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 from bookings.auth import Actor
 from bookings.availability.layers import WEEKDAYS
 from bookings.notification import unsubscribe
+from tests.acceptance.platform.keeping import Keeping
 from tests.acceptance.platform.role_matrix import DOCUMENT, ROLES, ROWS, Row, within
 from tests.acceptance.platform.traces import fingerprint, without_id
 from tests.factories import World, terms
@@ -31,7 +32,7 @@ Json = dict[str, Any]
 ALL_DAY = {"from": "00:00", "to": "24:00"}
 
 
-class Cast:
+class Cast(Keeping):
     """The people of the matrix, and what they act on, made anew for each request."""
 
     def __init__(self, client: Client, world: World) -> None:
@@ -111,6 +112,7 @@ class Cast:
         path = path.replace("{reportId}", self.report(row.given)) if "{reportId}" in path else path
         path = path.replace("{scheduleId}", self.schedule()) if "{scheduleId}" in path else path
         path = path.replace("{gateway}", "test")
+        path = path.replace("{entryId}", self.entry(row.given)) if "{entryId}" in path else path
         path = path.replace("{holdId}", self.hold()) if "{holdId}" in path else path
         path = path.replace("{seriesId}", self.series()) if "{seriesId}" in path else path
         path = path.replace("{paymentId}", self.payment(row.given)) if "{paymentId}" in path else path
@@ -130,13 +132,6 @@ class Cast:
         path = path.replace("{token}", link.rpartition("/")[2])
         path = self.with_day(path, row.given) if "{day}" in path else path
         return path.replace("{bookingId}", self.booking(row.given)) if "{bookingId}" in path else path
-
-    def hold(self) -> str:
-        """The id of a new hold of the customer's."""
-        made = self.client.call("POST", "/holds", {**self.wish(), "ttlSeconds": 30}, token=self.token("customer"))
-        assert made.status_code == 201, made.text
-        id: str = made.get_json()["id"]
-        return id
 
     def closing(self) -> Json:
         """An hour in which the provider takes no bookings, long ago: no other row is about it."""
@@ -259,6 +254,7 @@ class Cast:
             "description": lambda: {"description": f"Changed by {role}"},
             "booking for the customer": self.wish,
             "hold for the customer": self.wish,
+            "wait for the customer": self.waiting,
             "a minute more": lambda: {"ttlSeconds": 90},
             "title": lambda: {"title": f"Changed by {role}"},
             "status": lambda: {"status": "confirmed"},
@@ -291,7 +287,7 @@ def cast(module_database_url: str, run: Run) -> Iterator[Cast]:
     world = World(module_database_url)
     world.sell()
     folder = str(run.folder / "matrix-reports")
-    changes = {"report_dir": folder, "payment_gateway": "test", "hold_limit": 1000}
+    changes = {"report_dir": folder, "payment_gateway": "test", "hold_limit": 1000, "waitlist_limit": 1000}
     client = Client(settings_for(module_database_url, run.shared().redis_server, **changes))
     cast = Cast(client, world)
     _give_password(cast)

@@ -80,7 +80,13 @@ class Person:
         self.call("PATCH", f"/bookings/{waiting['id']}", {"title": self.word("waiting")})
 
     def hold(self) -> None:
-        """Have a time kept."""
+        """Have a time kept, and wait for another."""
+        offer: Json = {"name": "Service", "slug": f"service-{uuid4()}", "currency": "EUR"}
+        offer |= {"resourceIds": [str(self.provider.id)], "durations": [{"minutes": 30, "price": 100}]}
+        service = self.call("POST", "/services", offer, token=self.as_(self.boss))["id"]
+        begins = datetime.now(UTC) + timedelta(days=40)
+        window = {"from": begins.isoformat(), "to": (begins + timedelta(hours=1)).isoformat()}
+        self.call("POST", "/waitlist", {"serviceId": service, **window})
         start = datetime.now(UTC).replace(microsecond=0) + timedelta(days=10, hours=next(_hours))
         body = {"providerId": str(self.provider.id), "startAt": start.isoformat(), "duration": 30}
         self.call("POST", "/holds", body)

@@ -90,6 +90,7 @@ def test_everything_is_in_the_export(person: Person, module_database_url: str) -
         "bookings": 4,
         "payments": 1,
         "holds": 1,
+        "waitlist": 1,
         "reviews": 1,
         "notifications": 1,
         "sessions": 2,

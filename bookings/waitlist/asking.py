@@ -1,0 +1,183 @@
+"""Asking the line: when time may have become free, the first in line whom some of it suits gets it offered.
+
+Whatever frees time leaves a row in waitlist_openings (the consumer in jobs.py; joining, declining). One worker at a
+time asks the line about what has gathered, in the order of places. Each offer is one transaction: the hold, the offer,
+its event. The rows go when everybody was asked, so whatever is killed, somebody asks again, and whoever has an offer is
+not asked twice.
+
+What is free is looked up for all of the line before the first offer is made: otherwise somebody further behind could
+get what became free a moment after those before them were asked. That will have an opening of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from bookings import clock, queries
+from bookings.auth import SYSTEM_CALLER
+from bookings.booking import holds
+from bookings.booking.errors import NotForYou, ResourceChanged, SlotTaken
+from bookings.config import Settings
+from bookings.db import Database, Tx
+from bookings.errors import Conflict, Invalid
+from bookings.waitlist import service
+from bookings.waitlist.rules import Line, Wish, first
+
+log = logging.getLogger(__name__)
+_sql = queries.load("waitlist")
+#: openings, and entries, looked at in one round
+_OPENINGS, _ENTRIES = 500, 2000
+#: a round ends after so many seconds and begins anew: its transaction must not be idle for long
+_ROUND = 15.0
+#: starts that are tried for one entry in one round
+_TRIES = 50
+_BATCH = 200
+
+
+def turn(database: Database, settings: Settings) -> int:
+    """See what became of offers, then ask the line about what has opened; how many events there were."""
+    return settle(database) + ask(database, settings)
+
+
+def settle(database: Database) -> int:
+    """Write down what became of offers whose hold has ended, have the line asked about their time, and end wishes whose
+    window has passed; how many."""
+
+    def work(tx: Tx) -> int:
+        ended = tx.all(_sql.ended_offers, {"limit": _BATCH})
+        for offer in ended:
+            _end(tx, offer)
+        over = tx.all(_sql.over, {"limit": _BATCH})
+        for entry in over:
+            tx.execute(_sql.end_entry, {"id": entry["id"], "state": "ended", "booking_id": None})
+            service.tell(tx, entry["id"], "waitlist.ended", SYSTEM_CALLER)
+        return len(ended) + len(over)
+
+    return database.run(work)
+
+
+def _end(tx: Tx, offer: Mapping[str, Any]) -> None:
+    """Booked, released or lapsed: not through the waitlist's own doors, which write it down themselves."""
+    tx.execute(_sql.end_offer, {"hold_id": offer["hold_id"], "state": offer["outcome"]})
+    if offer["outcome"] == "accepted":
+        tx.execute(_sql.end_entry, {"id": offer["id"], "state": "booked", "booking_id": offer["booking_id"]})
+        service.tell(tx, offer["id"], "waitlist.booked", SYSTEM_CALLER)
+        return
+    tx.execute(_sql.reopen, {"hold_id": offer["hold_id"]})
+    tx.execute(_sql.touch, {"id": offer["id"]})
+    service.tell(tx, offer["id"], f"waitlist.{offer['outcome']}", SYSTEM_CALLER)
+
+
+def ask(database: Database, settings: Settings, *, everything: bool = False) -> int:
+    """Ask the line about what has opened, or about everything; how many offers were made.
+
+    Nothing happens while another worker asks.
+    """
+    with database.transaction() as guard:
+        if not (guard.one(_sql.lead) or {})["leads"]:
+            return 0
+        ids = [row["id"] for row in guard.all(_sql.openings, {"limit": _OPENINGS})]
+        if not ids and not everything:
+            return 0
+        entries = guard.all(_sql.concerned, {"ids": None if everything else ids, "limit": _ENTRIES})
+        a_round = Round(database, settings, entries)
+        if a_round.run():
+            guard.execute(_sql.close, {"ids": ids})
+    return a_round.offered
+
+
+class Round:
+    """One look at what is free, and those who wait for it, first come first."""
+
+    def __init__(self, database: Database, settings: Settings, entries: list[dict[str, Any]]) -> None:
+        self._database = database
+        self._settings = settings
+        self._entries = entries
+        self._free: dict[Line, list[datetime]] = {}
+        self._until = time.monotonic() + _ROUND
+        self.offered = 0
+
+    def run(self) -> bool:
+        """Ask everybody; False when there was no time for all of them."""
+        lines: dict[Line, list[dict[str, Any]]] = {}
+        for entry in self._entries:
+            lines.setdefault(_line(entry), []).append(entry)
+        for line, waiting in lines.items():
+            self._free[line] = self._look(line, waiting)
+            if time.monotonic() > self._until:
+                return False
+        for entry in self._entries:
+            self._ask(entry)
+            if time.monotonic() > self._until:
+                return False
+        return len(self._entries) < _ENTRIES
+
+    def _look(self, line: Line, waiting: list[dict[str, Any]]) -> list[datetime]:
+        """The starts that are free now, for anybody who wants the same."""
+        lower = max(min(entry["from_at"] for entry in waiting), clock.now())
+        upper = max(entry["to_at"] for entry in waiting) - timedelta(minutes=line.minutes) + timedelta(seconds=1)
+        body = _body(waiting[0], lower)
+        wish = holds.wish(self._settings, SYSTEM_CALLER, body)
+        try:
+            return holds.starts(self._database, settings=self._settings, wish=wish, body=body, upper=upper)
+        except Invalid:  # the service has changed: it has no such length any more, or nobody delivers it
+            return []
+
+    def _ask(self, entry: dict[str, Any]) -> None:
+        free = self._free[_line(entry)]
+        for start in first(Wish.of(entry), free)[:_TRIES]:
+            try:
+                if self._offer(entry, start):
+                    self.offered += 1
+                    return
+            except SlotTaken:
+                free.remove(start)  # for those behind, too
+            except (Invalid, Conflict, NotForYou):
+                continue  # not for them: a rule, or a limit of theirs
+            except _Gone:
+                return
+
+    def _offer(self, entry: dict[str, Any], start: datetime) -> bool:
+        body = _body(entry, start)
+        lasts = {"ttl": self._settings.offer_ttl, "longest": self._settings.offer_ttl, "offered": True}
+        for race in range(20):
+            wish = holds.wish(self._settings, SYSTEM_CALLER, body)
+            claims = holds.claimable(self._database, settings=self._settings, wish=wish, body=body, race=race)
+            if self._database.run(lambda tx, claims=claims: _take(tx, entry["id"], claims | lasts)):  # type: ignore[misc]
+                return True
+        raise ResourceChanged
+
+
+class _Gone(Exception):
+    """They wait no more, or have an offer."""
+
+
+def _take(tx: Tx, entry_id: UUID, claims: Mapping[str, Any]) -> bool:
+    if tx.one(_sql.lock_waiting, {"id": entry_id}) is None:
+        raise _Gone
+    if holds.take(tx, claims) is None:
+        return False
+    tx.execute(_sql.offer, {"id": entry_id, "hold_id": claims["id"]})
+    service.tell(tx, entry_id, "waitlist.offered", SYSTEM_CALLER)
+    return True
+
+
+def _line(entry: Mapping[str, Any]) -> Line:
+    return Line(entry["service_id"], entry["minutes"], entry["party_size"], entry["resource_id"])
+
+
+def _body(entry: Mapping[str, Any], start: datetime) -> dict[str, Any]:
+    """What they would ask for themselves."""
+    return {
+        "userId": entry["user_id"],
+        "serviceId": entry["service_id"],
+        "resourceId": entry["resource_id"],
+        "partySize": entry["party_size"],
+        "startAt": start,
+        "endAt": start + timedelta(minutes=entry["minutes"]),
+    }

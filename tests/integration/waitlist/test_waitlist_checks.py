@@ -1,0 +1,68 @@
+"""Each data check of the waitlist can see: the data is damaged on purpose, and exactly the checks that should do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+import check_data
+from bookings import queries
+from tests.integration.booking.api import Api
+from tests.integration.waitlist.line import Line
+
+UNGUARDED = """
+SET session_replication_role = replica;
+ALTER TABLE waitlist_offers DROP CONSTRAINT waitlist_offers_one_open;
+"""
+SEEN_BY = {
+    "second_offer": {"waitlist.two_offers_for_one_wish", "waitlist.offer_of_nothing", "waitlist.offer_not_told"},
+    "hold_of_an_offer_ends_earlier": {"waitlist.offer_of_nothing"},
+    "offered_to_somebody_else": {"waitlist.offer_of_nothing"},
+    "offer_outside_of_the_window": {"waitlist.offer_beside_the_wish"},
+    "offer_lost": {"waitlist.hold_offered_to_nobody"},
+    "accepted_and_still_waiting": {"waitlist.booked_without_offer"},
+    "left_with_an_offer": {"waitlist.offer_after_the_end"},
+    "offer_told_twice": {"waitlist.offer_not_told"},
+}
+DAMAGES = queries.load("damages", Path(__file__).parent)
+
+
+@pytest.fixture(scope="module")
+def url(api: Api) -> str:
+    """One who has booked, one who has an offer, one who waits."""
+    line = Line(api)
+    first = line.person()
+    booked = line.join(first)
+    line.work()
+    assert first.call("POST", f"/waitlist/{booked['id']}/accept", {}).status_code == 201
+    line.join(line.person(), 10, 11)
+    line.join(line.person(), 10, 11)
+    line.work()
+    return api.world.address
+
+
+def found(connection: psycopg.Connection[tuple[object, ...]]) -> set[str]:
+    return {finding.check for finding in check_data.look(connection) if finding.rows}
+
+
+def test_a_sound_waitlist_is_found_sound(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        assert found(connection) == set()
+
+
+@pytest.mark.parametrize("name", DAMAGES.texts)
+def test_damage_is_seen(url: str, name: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute(UNGUARDED)
+        assert connection.execute(getattr(DAMAGES, name)).rowcount > 0
+        seen = found(connection)
+        connection.rollback()
+    assert seen == SEEN_BY[name]
+
+
+def test_every_check_has_a_damage() -> None:
+    checks = {f"waitlist.{name}" for name in queries.load("waitlist", check_data.CHECKS).texts}
+    assert checks == set().union(*SEEN_BY.values())
+    assert set(SEEN_BY) == set(DAMAGES.texts)
