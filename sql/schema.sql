@@ -1,4 +1,4 @@
--- The schema after migration 0039, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0040, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -1164,6 +1164,62 @@ CREATE INDEX users_search ON users USING gin ((((' '::text || lower(name)) || ' 
 CREATE TRIGGER users_an_admin_left AFTER UPDATE OF role, disabled_at ON users FOR EACH ROW WHEN (old.role = 'admin'::text AND old.disabled_at IS NULL AND (new.role <> 'admin'::text OR new.disabled_at IS NOT NULL)) EXECUTE FUNCTION users_keep_an_admin();
 CREATE TRIGGER users_never_deleted BEFORE DELETE ON users FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
+CREATE TABLE waitlist_entries (
+    id uuid NOT NULL,
+    place bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    user_id uuid NOT NULL,
+    created_by uuid NOT NULL,
+    service_id uuid NOT NULL,
+    resource_id uuid,
+    from_at timestamp with time zone NOT NULL,
+    to_at timestamp with time zone NOT NULL,
+    minutes integer NOT NULL,
+    party_size integer NOT NULL,
+    weekdays smallint[],
+    day_from time without time zone,
+    day_to time without time zone,
+    time_zone text NOT NULL,
+    state text DEFAULT 'waiting'::text NOT NULL,
+    booking_id uuid,
+    version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT waitlist_entries_pkey PRIMARY KEY (id),
+    CONSTRAINT waitlist_entries_booked_is_booking CHECK ((state = 'booked'::text) = (booking_id IS NOT NULL)),
+    CONSTRAINT waitlist_entries_one_place EXCLUDE USING gist (user_id WITH =, service_id WITH =, tstzrange(from_at, to_at) WITH &&, COALESCE(resource_id, '00000000-0000-0000-0000-000000000000'::uuid) WITH =) WHERE (state = 'waiting'::text),
+    CONSTRAINT waitlist_entries_place_once UNIQUE (place),
+    CONSTRAINT waitlist_entries_state_known CHECK (state = ANY (ARRAY['waiting'::text, 'booked'::text, 'left'::text, 'ended'::text])),
+    CONSTRAINT waitlist_entries_window CHECK (to_at > from_at)
+);
+CREATE INDEX waitlist_entries_line ON waitlist_entries USING btree (service_id, place) WHERE state = 'waiting'::text;
+CREATE INDEX waitlist_entries_of_user ON waitlist_entries USING btree (user_id, place);
+
+CREATE TABLE waitlist_offers (
+    hold_id uuid NOT NULL,
+    entry_id uuid NOT NULL,
+    start_at timestamp with time zone NOT NULL,
+    end_at timestamp with time zone NOT NULL,
+    state text DEFAULT 'open'::text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    offered_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT waitlist_offers_pkey PRIMARY KEY (hold_id),
+    CONSTRAINT waitlist_offers_end_known CHECK ((state = 'open'::text) = (ended_at IS NULL)),
+    CONSTRAINT waitlist_offers_one_open EXCLUDE USING btree (entry_id WITH =) WHERE (state = 'open'::text),
+    CONSTRAINT waitlist_offers_state_known CHECK (state = ANY (ARRAY['open'::text, 'accepted'::text, 'declined'::text, 'lapsed'::text]))
+);
+CREATE INDEX waitlist_offers_of_entry ON waitlist_offers USING btree (entry_id);
+
+CREATE TABLE waitlist_openings (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    resource_id uuid,
+    service_id uuid,
+    from_at timestamp with time zone,
+    to_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT waitlist_openings_pkey PRIMARY KEY (id)
+);
+
 CREATE TABLE webhook_inbox (
     gateway text NOT NULL,
     event_id text NOT NULL,
@@ -1199,3 +1255,8 @@ ALTER TABLE service_requirements ADD CONSTRAINT service_requirements_service_kno
 ALTER TABLE service_resources ADD CONSTRAINT service_resources_resource_known FOREIGN KEY (resource_id) REFERENCES resources(id);
 ALTER TABLE service_resources ADD CONSTRAINT service_resources_service_known FOREIGN KEY (service_id) REFERENCES services(id);
 ALTER TABLE services ADD CONSTRAINT services_category_known FOREIGN KEY (category_id) REFERENCES categories(id);
+ALTER TABLE waitlist_entries ADD CONSTRAINT waitlist_entries_resource_known FOREIGN KEY (resource_id) REFERENCES resources(id);
+ALTER TABLE waitlist_entries ADD CONSTRAINT waitlist_entries_service_known FOREIGN KEY (service_id) REFERENCES services(id);
+ALTER TABLE waitlist_entries ADD CONSTRAINT waitlist_entries_user_known FOREIGN KEY (user_id) REFERENCES users(id);
+ALTER TABLE waitlist_offers ADD CONSTRAINT waitlist_offers_entry_known FOREIGN KEY (entry_id) REFERENCES waitlist_entries(id);
+ALTER TABLE waitlist_offers ADD CONSTRAINT waitlist_offers_hold_known FOREIGN KEY (hold_id) REFERENCES holds(id);
