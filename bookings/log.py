@@ -10,9 +10,12 @@ import logging
 import logging.config
 import os
 import re
+import sys
+import threading
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
+from types import TracebackType
 from typing import Any
 
 import orjson
@@ -23,6 +26,7 @@ ACCESS = "bookings.access"
 _ORDINARY = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
 _BLOT = "[redacted]"
+_strays = logging.getLogger("bookings.uncaught")
 #: extras that are dropped whatever they hold
 _SECRET_NAMES = re.compile(r"password|secret|token|authorization|cookie|ticket|^body$|idempotency_key$|^key$", re.I)
 #: a bearer token; a JWT; the user and password of a URL; `password=…`, `"token": "…"` and the like in running text
@@ -140,5 +144,32 @@ def configuration(level: str) -> dict[str, Any]:
 
 
 def configure(level: str) -> None:
-    """Log as above from now on; called once by each process."""
+    """Log as above from now on, also what nobody caught; called once by each process."""
     logging.config.dictConfig(configuration(level))
+    logging.captureWarnings(True)
+    sys.excepthook = _uncaught
+    threading.excepthook = _uncaught_in_a_thread
+    sys.unraisablehook = _unraisable
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What ends a process. Python would print it: not JSON, and not blotted out."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    _strays.critical("the process ends by an error that nobody caught", exc_info=(kind, error, trace))
+
+
+def _uncaught_in_a_thread(args: threading.ExceptHookArgs) -> None:
+    """What ends a thread."""
+    if args.exc_value is not None and not issubclass(args.exc_type, SystemExit):
+        name = args.thread.name if args.thread else None
+        trace = (args.exc_type, args.exc_value, args.exc_traceback)
+        _strays.error("a thread ends by an error that nobody caught", exc_info=trace, extra={"thread_name": name})
+
+
+def _unraisable(args: sys.UnraisableHookArgs) -> None:
+    """What goes wrong where nothing can be raised, such as in a destructor while a process ends."""
+    if args.exc_value is not None:
+        trace = (args.exc_type, args.exc_value, args.exc_traceback)
+        _strays.error("an error where none can be raised", exc_info=trace, extra={"about": args.err_msg})

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 from bookings import log
+from tests.support.databases import ROOT
 
 Lines = Callable[[], list[dict[str, Any]]]
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"
@@ -132,3 +135,29 @@ def test_configuration_covers_gunicorn_and_the_rest() -> None:
     configuration = log.configuration("warning")
     assert configuration["root"] == {"level": "WARNING", "handlers": ["out"]}
     assert configuration["loggers"]["gunicorn.error"]["propagate"] is True
+
+
+def test_what_nobody_caught_is_a_line_like_any_other() -> None:
+    """At the end of a thread, of the process, in a destructor; a warning, too. Nothing beside it, nothing secret."""
+    code = """
+import threading, warnings
+from bookings import log
+log.configure("info")
+def fail():
+    raise ValueError("password=hunter2hunter2")
+thread = threading.Thread(target=fail, name="t1")
+thread.start()
+thread.join()
+class Bad:
+    def __del__(self):
+        fail()
+Bad()
+warnings.warn("take care")
+fail()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (1, "")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["level"] for line in lines] == ["ERROR", "ERROR", "WARNING", "CRITICAL"]
+    assert ["ValueError" in line.get("exception", "") for line in lines] == [True, True, False, True]
+    assert "hunter2" not in done.stdout
