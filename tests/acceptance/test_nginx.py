@@ -20,7 +20,7 @@ from tests.support.servers import free_port
 from tests.support.service import Service, ServiceOptions
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="nginx is not installed: run apt-get install nginx-light")
-SERVICE = ServiceOptions(counted=False, env={"TRUSTED_PROXIES": "1"}, processes=("web", "sockets"))
+SERVICE = ServiceOptions(env={"TRUSTED_PROXIES": "1"}, processes=("web", "sockets"))
 
 
 @pytest.fixture(scope="module")

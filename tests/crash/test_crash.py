@@ -29,7 +29,6 @@ from tests.support.service import Service, ServiceOptions
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(0)]
 SERVICE = ServiceOptions(
     processes=("web", "worker", "relay"),
-    counted=False,
     env={
         "REMINDER_LEAD": f"{int(LEAD.total_seconds())}s",
         "RATE_LIMIT": "off",

@@ -45,7 +45,7 @@ def service(server: MailServer, start_service: Any) -> Service:
         "JOB_RETRY_BASE": "1s",
         "JOB_RETRY_LIMIT": "2s",
     }
-    started: Service = start_service(ServiceOptions(processes=("worker", "relay"), env=env, counted=False))
+    started: Service = start_service(ServiceOptions(processes=("worker", "relay"), env=env))
     return started
 
 

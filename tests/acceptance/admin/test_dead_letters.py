@@ -27,7 +27,7 @@ from tests.support.servers import Process, ValkeyServer, make_folder
 from tests.support.service import COMMANDS, PYTHON, Service, ServiceOptions
 
 SERVICE = ServiceOptions(
-    env={"JOB_LEASE": "3s", "JOB_RETRY_BASE": "1s", "JOB_RETRY_LIMIT": "1s"}, processes=("web", "relay")
+    counted=True, env={"JOB_LEASE": "3s", "JOB_RETRY_BASE": "1s", "JOB_RETRY_LIMIT": "1s"}, processes=("web", "relay")
 )
 WORKER = [PYTHON, "-m", "tests.integration.job.busy_worker"]
 

@@ -18,7 +18,7 @@ from tests.support.patience import REQUEST, patient, soon
 from tests.support.service import Service, ServiceOptions
 
 LEAD, AHEAD = timedelta(seconds=8), timedelta(seconds=14)
-SERVICE = ServiceOptions(counted=False, env={"REMINDER_LEAD": "8s", "SIGN_IN_RATE_LIMIT": "100/minute"})
+SERVICE = ServiceOptions(env={"REMINDER_LEAD": "8s", "SIGN_IN_RATE_LIMIT": "100/minute"})
 
 
 class Person:

@@ -20,9 +20,7 @@ from tests.factories import World
 from tests.support.databases import ROOT
 from tests.support.service import Service, ServiceOptions
 
-SERVICE = ServiceOptions(
-    processes=("web", "worker", "relay"), env={"SIGN_IN_RATE_LIMIT": "off", "RATE_LIMIT": "off"}, counted=False
-)
+SERVICE = ServiceOptions(processes=("web", "worker", "relay"), env={"SIGN_IN_RATE_LIMIT": "off", "RATE_LIMIT": "off"})
 ROWS = 60
 
 

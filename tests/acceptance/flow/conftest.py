@@ -32,7 +32,7 @@ def house(start_service: StartService) -> Iterator[House]:
         "SMTP_TIMEOUT": "2s",
         "MAIL_FROM": "bookings@example.com",
     }
-    service = start_service(ServiceOptions(env=settings, counted=False))
+    service = start_service(ServiceOptions(env=settings))
     house = House(service, mails)
     yield house
     house.close()

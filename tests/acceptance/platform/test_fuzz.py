@@ -28,7 +28,7 @@ from tests.support.databases import ROOT
 from tests.support.patience import REQUEST
 from tests.support.service import Service, ServiceOptions
 
-SERVICE = ServiceOptions(counted=False, processes=("web",), env={"SIGN_IN_RATE_LIMIT": "off", "RATE_LIMIT": "off"})
+SERVICE = ServiceOptions(processes=("web",), env={"SIGN_IN_RATE_LIMIT": "off", "RATE_LIMIT": "off"})
 HERE = Path(__file__).parent
 CONFIGURATION = HERE / "schemathesis.toml"
 _WISH = os.environ.get("FUZZ_SEED", "1")

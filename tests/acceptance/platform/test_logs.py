@@ -15,7 +15,7 @@ SECRET = "Tr0ub4dor-and-3-more-words"
 
 def test_every_line_of_every_process_is_json(start_service: StartService) -> None:
     """From the first line to the last, with time, level, logger and message, and without secrets."""
-    service = start_service(ServiceOptions(env={"LOG_LEVEL": "DEBUG"}, counted=False))
+    service = start_service(ServiceOptions(env={"LOG_LEVEL": "DEBUG"}))
     body = json.dumps({"email": "person@example.org", "password": SECRET, "name": "Somebody"}).encode()
     headers = {"Content-Type": "application/json"}
     with urllib.request.urlopen(urllib.request.Request(f"{service.base_url}/auth/register", body, headers)) as answer:

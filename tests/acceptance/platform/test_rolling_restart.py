@@ -23,7 +23,7 @@ from tests.support.patience import REQUEST
 from tests.support.servers import Process, free_port, make_folder, wait_until
 from tests.support.service import COMMANDS, Service, ServiceOptions
 
-SERVICE = ServiceOptions(counted=False, processes=("web",), env={"RATE_LIMIT": "off"})
+SERVICE = ServiceOptions(processes=("web",), env={"RATE_LIMIT": "off"})
 CLIENTS = 6
 
 

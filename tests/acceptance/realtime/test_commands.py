@@ -19,7 +19,7 @@ from tests.factories import World
 from tests.support.patience import REQUEST
 from tests.support.service import Service, ServiceOptions
 
-SERVICE = ServiceOptions(processes=("web", "sockets", "relay"))
+SERVICE = ServiceOptions(processes=("web", "sockets", "relay"), counted=True)
 TOMORROW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 

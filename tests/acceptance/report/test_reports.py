@@ -26,9 +26,7 @@ from tests.support.patience import REQUEST
 from tests.support.servers import Process
 from tests.support.service import PYTHON, Service, ServiceOptions
 
-SERVICE = ServiceOptions(
-    env={"JOB_LEASE": "2s", "RATE_LIMIT": "off", "BUSINESS_TIME_ZONE": "Europe/Berlin"}, counted=False
-)
+SERVICE = ServiceOptions(env={"JOB_LEASE": "2s", "RATE_LIMIT": "off", "BUSINESS_TIME_ZONE": "Europe/Berlin"})
 T = TypeVar("T")
 Json = dict[str, Any]
 CUSTOMERS = 60_000

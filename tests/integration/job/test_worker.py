@@ -23,7 +23,7 @@ from tests.support.patience import soon
 from tests.support.servers import Process
 from tests.support.service import PYTHON, Service, ServiceOptions
 
-SERVICE = ServiceOptions(processes=("relay",))
+SERVICE = ServiceOptions(processes=("relay",), counted=True)
 ENV = {"JOB_LEASE": "3s", "JOB_RETRY_BASE": "1s", "JOB_RETRY_LIMIT": "1s"}
 StartWorker = Callable[[], Process]
 

@@ -18,7 +18,7 @@ from tests.support.patience import soon
 from tests.support.servers import Process
 from tests.support.service import PYTHON, Service, ServiceOptions
 
-SERVICE = ServiceOptions(processes=("worker",))
+SERVICE = ServiceOptions(processes=("worker",), counted=True)
 ONCE, NEVER = (1, 1, 1), (0, 0, 0)
 
 
