@@ -139,7 +139,9 @@ def me() -> Answer:
 
 
 @blueprint.patch("/me")
-@endpoint(body=ProfileChange, answers={200: User}, problems=(NotFound, PreconditionFailed), conditional=True)
+@endpoint(
+    body=ProfileChange, answers={200: User}, problems=(NotFound, AccountErased, PreconditionFailed), conditional=True
+)
 def change_me(body: dict[str, Any]) -> Answer:
     """Change name, phone, time zone, language, addresses or what one hears of."""
     versions, user_id = http.expected_versions(), g.actor.id

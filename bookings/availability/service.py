@@ -44,6 +44,7 @@ _COUNTED = Prepared("availability.counted", _sql.counted)
 _FAIRNESS = Prepared("availability.fairness", _sql.fairness)
 #: local dates differ from those of UTC by so much at most
 _MARGIN = timedelta(days=2)
+_ABSENT = "Not everybody who delivers it together is there at present."
 
 
 class Reader(Protocol):
@@ -64,13 +65,15 @@ def read(
     party_size: int | None = None,
     customer_id: UUID | None = None,
     named: Mapping[str, UUID] | None = None,
+    together: Sequence[UUID] = (),
     permitted: Callable[[Picture], Picture] | None = None,
     ignored_booking: UUID | None = None,
     ignored_hold: UUID | None = None,
 ) -> Picture:
     """A service for a length and a party, for starts at or after `lower` and before `upper`.
 
-    `customer_id`: whose caps count. `named`: field of the request → resource that must be claimed. `permitted` takes
+    `customer_id`: whose caps count. `named`: field of the request → resource that must be claimed. `together`: who
+    must deliver it together, nobody else; of a collective service that is everybody who does. `permitted` takes
     out candidates whom the caller may not book. Claims of the ignored booking and hold count as free. Raises Invalid
     for a service that is not offered, a length or party it does not take, and names that do not deliver it.
     """
@@ -85,6 +88,8 @@ def read(
     if not found.groups or (service["resourceIds"] and not found.groups[0].leads):
         raise Invalid([("serviceId", "Nobody delivers it at present.")])
     found = replace(found, terms=terms_of(service, minutes, party_size, minutes_field))
+    if together or service["collective"]:
+        found = replace(found, groups=_together(found.groups, service, together))
     if permitted is not None:
         found = permitted(found)
     if named:
@@ -93,6 +98,19 @@ def read(
             raise Invalid(wrong)
         found = replace(found, groups=groups)
     return _with_claims(reader, found, asked)
+
+
+def _together(groups: Sequence[Group], service: Mapping[str, Any], ids: Sequence[UUID]) -> tuple[Group, ...]:
+    """The groups when several deliver together. Raises Invalid."""
+    wanted = ids or [UUID(id) for id in service["resourceIds"]]
+    known = {one.id: one for group in groups if group.leads for one in group.candidates}
+    if service["collective"] and set(wanted) != {UUID(id) for id in service["resourceIds"]}:
+        raise Invalid([("providerIds", "This service is delivered by all of its resources together.")])
+    if not set(wanted) <= known.keys():
+        wrong = ("providerIds", "Does not deliver this service.") if ids else ("serviceId", _ABSENT)
+        raise Invalid([wrong])
+    leading = Group(len(wanted), tuple(known[id] for id in wanted), leads=True)
+    return leading, *(group for group in groups if not group.leads)
 
 
 def read_these(

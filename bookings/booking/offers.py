@@ -72,6 +72,7 @@ class Ask:
             party_size=self.body.get("partySize"),
             customer_id=self.wish["user_id"],
             named=self.named,
+            together=self.body.get("providerIds") or (),
             permitted=None if self.wish["unrestricted"] else self._permitted,
             ignored_hold=self.hold_id,
         )

@@ -87,7 +87,9 @@ def _plain(
 ) -> tuple[dict[str, Any], Picture]:
     """Plain time of what is named."""
     wishes.check_time(body["startAt"], body["endAt"], wish["now"], settings)
-    ids = list(dict.fromkeys(body[name] for name in wishes.NAMES if body.get(name)))
+    if body.get("providerIds"):
+        refusals.check_providers(tx, body["providerIds"])
+    ids = wishes.named(body)
     times = {"end_at": body["endAt"], "claim_from": body["startAt"], "claim_to": body["endAt"]}
     agreed = {**wish, **agreement.PLAIN, **times, "provider_id": body.get("providerId")}
     agreed |= wishes.claims(wish["user_id"], [str(id) for id in ids], body["units"])

@@ -53,14 +53,16 @@ def create(database: Database, settings: Settings, wish: Mapping[str, Any], stat
 def agreed(reader: Reader, settings: Settings, wish: Mapping[str, Any]) -> tuple[list[int], str | None]:
     """The versions of the calendars by which the wish (its parameters) can be had, and the policy they bring; 0 for all
     when some resource is not there or too small, which the statement that claims finds out. Raises SlotTaken and
-    NotBookable (with the next starts)."""
+    NotBookable (with the next starts), TooManyNoShows."""
     ids = _ids(wish)
     try:
         picture = _judged(reader, settings, wish)
     except ResourceChanged:
         return [0] * len(ids), None
     by_id = {one.id: one.version for one in picture.candidates}
-    return [by_id.get(id, 0) for id in ids], agreement.kept(agreement.rules_of(picture, ids[0]))
+    rules = agreement.rules_of(picture, ids[0])
+    agreement.demand(reader, rules, wish)
+    return [by_id.get(id, 0) for id in ids], agreement.kept(rules)
 
 
 def _ids(wish: Mapping[str, Any]) -> list[UUID]:

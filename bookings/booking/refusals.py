@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -36,6 +36,13 @@ def explain(tx: Tx, actor: Actor, wish: Mapping[str, Any]) -> str | None:
     if any(resource["scheduleVersion"] for resource in found.values()):
         return None
     raise with_alternatives(tx, SlotTaken(), wish)
+
+
+def check_providers(tx: Tx, ids: Sequence[UUID]) -> None:
+    """Raises Invalid when somebody of several who are named is no provider; what is of which kind never changes."""
+    found = tx.all(_sql.providers, {"ids": list(ids)})
+    if len(found) < len(set(ids)):
+        raise Invalid([("providerIds", "Must all be resources of kind provider.")])
 
 
 def _permitted(actor: Actor, wish: Mapping[str, Any], resources: list[dict[str, Any]]) -> bool:

@@ -37,6 +37,11 @@ class NewBooking(Overriding):
 
     userId = fields.UUID(metadata={"description": "The customer; the caller when left out."})
     providerId = fields.UUID(allow_none=True, metadata={"description": "A resource of kind provider."})
+    providerIds = fields.List(
+        fields.UUID(),
+        validate=validate.Length(1, 10),
+        metadata={"description": "Several providers, claimed together or not at all."},
+    )
     resourceId = fields.UUID(allow_none=True, metadata={"description": "A resource of any kind."})
     workspaceId = fields.UUID(allow_none=True, metadata={"description": "A resource of kind workspace."})
     serviceId = fields.UUID(
@@ -79,6 +84,11 @@ class NewBooking(Overriding):
             errors = {"units": "Follows from partySize."} if data.get("units", 1) != 1 else {}
         else:
             errors = dict(_plain_errors(sent))
+        several = data.get("providerIds") or []
+        if len(set(several)) < len(several):
+            errors["providerIds"] = "Names somebody twice."
+        elif several and sent.get("providerId"):
+            errors["providerIds"] = "Give providerId or providerIds."
         if errors:
             raise ValidationError({name: [message] for name, message in errors.items()})
 
@@ -99,7 +109,7 @@ _OF_HOLD = (
 
 def _plain_errors(sent: dict[str, Any]) -> Iterable[tuple[str, str]]:
     """What a booking without a service lacks, or has too much."""
-    if not any(sent.get(name) for name in ("providerId", "resourceId", "workspaceId")):
+    if not any(sent.get(name) for name in ("providerId", "providerIds", "resourceId", "workspaceId")):
         yield "providerId", "Give serviceId, providerId, resourceId or workspaceId."
     if "endAt" not in sent:
         yield "endAt", "Missing data for required field."

@@ -80,6 +80,8 @@ def create(
         return offers.create(database, settings=settings, caller=caller, body=body, key=key)
     now = clock.now()
     wishes.check_time(body["startAt"], body["endAt"], now, settings)
+    if body.get("providerIds"):
+        database.run(lambda tx: refusals.check_providers(tx, body["providerIds"]))
     wish = _wish(settings, caller, body, key, now)
     statement = _CREATE_OWN if key is None and wish["user_id"] == wish["actor_id"] else _CREATE
     row = _booked(database, statement, wish)
@@ -102,8 +104,8 @@ def _wish(
     settings: Settings, caller: Caller, body: Mapping[str, Any], key: idempotency.Key | None, now: datetime
 ) -> dict[str, Any]:
     wish = wishes.wish(settings, caller, body, key, now)
-    named = [body.get(name) for name in ("providerId", "resourceId", "workspaceId")]
-    wish |= wishes.claims(wish["user_id"], list(dict.fromkeys(str(id) for id in named if id)), body["units"])
+    named = wishes.named(body)
+    wish |= wishes.claims(wish["user_id"], [str(id) for id in named], body["units"])
     wish["provider_id"], wish["workspace_id"] = body.get("providerId"), body.get("workspaceId")
     wish["end_at"], wish["policy"], wish["must_confirm"] = body["endAt"], None, False
     return wish

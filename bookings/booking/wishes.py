@@ -14,7 +14,6 @@ from bookings.errors import Invalid
 from bookings.ids import new_id
 from bookings.prepared import array
 
-NAMES = ("providerId", "resourceId", "workspaceId")
 DETAILS = ("title", "description", "location", "notes")
 
 
@@ -38,6 +37,12 @@ def wish(
         "key": key.text if key else None,
         "fingerprint": key.fingerprint if key else None,
     }
+
+
+def named(body: Mapping[str, Any]) -> list[Any]:
+    """The resources that a request names, each once."""
+    ids = [body.get("providerId"), *(body.get("providerIds") or ()), body.get("resourceId"), body.get("workspaceId")]
+    return list(dict.fromkeys(id for id in ids if id))
 
 
 def claims(

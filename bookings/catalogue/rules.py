@@ -99,6 +99,8 @@ def errors(service: Mapping[str, Any]) -> Errors:
         yield "durations", "Names a length twice."
     if service["minPartySize"] > service["maxPartySize"]:
         yield "minPartySize", "Is more than maxPartySize."
+    if service.get("collective") and not service["resourceIds"]:
+        yield "collective", "Needs resourceIds, who deliver it together."
     if 1 < service["capacity"] < service["maxPartySize"]:
         yield "maxPartySize", "Is more than a session has places (capacity)."
     for number, rule in enumerate(service["priceRules"]):

@@ -141,6 +141,10 @@ def _deliverers(**kwargs: Any) -> fields.List[Any]:
     return fields.List(fields.UUID(), validate=validate.Length(max=100), metadata={"description": text}, **kwargs)
 
 
+def _collective(**kwargs: Any) -> Flag:
+    return Flag(metadata={"description": "All of resourceIds deliver it together, claimed together or not."}, **kwargs)
+
+
 def _requirements(**kwargs: Any) -> fields.List[Any]:
     return fields.List(fields.Nested(NewRequirement), validate=validate.Length(max=10), **kwargs)
 
@@ -182,6 +186,7 @@ class NewService(Input):
     reminderLeadMinutes = _leads(load_default=None)
     featured = Flag(load_default=False)
     resourceIds = _deliverers(load_default=list)
+    collective = _collective(load_default=False)
     requirements = _requirements(load_default=list)
 
 
@@ -207,6 +212,7 @@ class ServiceChange(Input):
     reminderLeadMinutes = _leads()
     featured = Flag()
     resourceIds = _deliverers()
+    collective = _collective()
     requirements = _requirements()
     archived = Flag(metadata={"description": "Whether it is withdrawn; false offers it again."})
 
@@ -340,6 +346,7 @@ class Service(Schema):
     capacity = fields.Integer(required=True)
     minPartySize = fields.Integer(required=True)
     maxPartySize = fields.Integer(required=True)
+    collective = fields.Boolean(required=True)
     requiresConfirmation = fields.Boolean(required=True)
     requiresPayment = fields.Boolean(required=True)
     cancellationPolicy = fields.Nested(Policy, required=True, allow_none=True)

@@ -180,6 +180,7 @@ def _columns(id: UUID, service: Document) -> dict[str, Any]:
         "cancellation_policy": Jsonb(policy) if policy else None,
         "reminder_leads": service["reminderLeadMinutes"],
         "featured": service["featured"],
+        "collective": service["collective"],
         "archived": service.get("archived", False),
         "now": now(),
     }

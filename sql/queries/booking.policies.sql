@@ -67,3 +67,7 @@ UPDATE allocations SET overbooked = false
 -- How often a customer did not come to what was to begin within so many days.
 SELECT count(*) AS times FROM bookings
  WHERE user_id = %(user_id)s::uuid AND status = 'no_show' AND start_at > %(now)s::timestamptz - make_interval(days => %(days)s::integer)
+
+-- name: providers
+-- Which of these resources are providers.
+SELECT id FROM resources WHERE id = ANY (%(ids)s::uuid[]) AND kind = 'provider' AND active

@@ -16,6 +16,7 @@
     s.buffer_before_minutes AS "bufferBeforeMinutes",
     s.buffer_after_minutes AS "bufferAfterMinutes",
     s.capacity,
+    s.collective,
     s.min_party_size AS "minPartySize",
     s.max_party_size AS "maxPartySize",
     s.requires_confirmation AS "requiresConfirmation",
@@ -52,11 +53,12 @@ SELECT {document}::json AS document FROM services AS s WHERE s.id = %(id)s FOR U
 -- A new service.
 INSERT INTO services (id, slug, name, description, category_id, durations, currency, per_person_price, price_rules,
     price_from, buffer_before_minutes, buffer_after_minutes, capacity, min_party_size, max_party_size,
-    requires_confirmation, requires_payment, cancellation_policy, reminder_leads, featured, created_at, updated_at)
+    requires_confirmation, requires_payment, cancellation_policy, reminder_leads, featured, collective,
+    created_at, updated_at)
 VALUES (%(id)s, %(slug)s, %(name)s, %(description)s, %(category_id)s, %(durations)s::jsonb, %(currency)s,
     %(per_person_price)s, %(price_rules)s::jsonb, %(price_from)s, %(buffer_before_minutes)s, %(buffer_after_minutes)s,
     %(capacity)s, %(min_party_size)s, %(max_party_size)s, %(requires_confirmation)s, %(requires_payment)s,
-    %(cancellation_policy)s::jsonb, %(reminder_leads)s, %(featured)s, %(now)s, %(now)s)
+    %(cancellation_policy)s::jsonb, %(reminder_leads)s, %(featured)s, %(collective)s, %(now)s, %(now)s)
 
 -- name: change
 -- The next version of a service; it is locked.
@@ -68,7 +70,7 @@ UPDATE services SET
     capacity = %(capacity)s, min_party_size = %(min_party_size)s, max_party_size = %(max_party_size)s,
     requires_confirmation = %(requires_confirmation)s, requires_payment = %(requires_payment)s,
     cancellation_policy = %(cancellation_policy)s::jsonb, reminder_leads = %(reminder_leads)s,
-    featured = %(featured)s,
+    featured = %(featured)s, collective = %(collective)s,
     archived_at = CASE WHEN %(archived)s THEN coalesce(archived_at, %(now)s) END,
     version = version + 1, updated_at = %(now)s
  WHERE id = %(id)s

@@ -123,3 +123,18 @@ def test_plain_time_after_no_shows(api: Api, world: World, customer: Person) -> 
     assert customer.booked(9, 10, providerId=provider.id)["status"] == "confirmed"
     not_come(api, world, customer, 6)
     assert customer.booked(11, 12, providerId=provider.id)["status"] == "pending"
+
+
+def test_nothing_is_kept_for_who_is_refused(api: Api, world: World, customer: Person) -> None:
+    """A hold is no way around the rule."""
+    provider = world.provider()
+    service = Shop(api, world).offered(resourceIds=[provider.id])
+    say(world, "business", BUSINESS, {"noShowRule": {"count": 1, "days": 7, "then": "refuse"}})
+    plain = {"providerId": str(provider.id), "startAt": at(9), "endAt": at(10)}
+    assert customer.call("POST", "/holds", plain).status_code == 201
+    not_come(api, world, customer, 6)
+    problem(customer.call("POST", "/holds", plain | {"startAt": at(11), "endAt": at(12)}), 409, "too-many-no-shows")
+    wish = {"serviceId": service["id"], "startAt": at(14)}
+    problem(customer.call("POST", "/holds", wish), 409, "too-many-no-shows")
+    series = wish | {"rrule": "FREQ=DAILY;COUNT=2", "timeZone": "UTC"}
+    problem(customer.call("POST", "/bookings/series", series), 409, "too-many-no-shows")

@@ -31,6 +31,7 @@ def test_a_service_of_few_words(shop: Shop) -> None:
         "bufferBeforeMinutes": 0,
         "bufferAfterMinutes": 0,
         "capacity": 1,
+        "collective": False,
         "minPartySize": 1,
         "maxPartySize": 1,
         "requiresConfirmation": False,

@@ -1,0 +1,118 @@
+"""Several who deliver at once: all of them claimed, or none."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from bookings.availability import service as availability
+from bookings.availability import slots
+from tests.factories import World
+from tests.integration.booking.api import DAY, Api, Person, at, problem, wrong_fields
+from tests.integration.catalogue.shop import Shop, plain
+
+
+@pytest.fixture
+def customer(api: Api, world: World) -> Person:
+    return api.as_(world.user())
+
+
+def book(person: Person, service: dict[str, Any], hour: float = 9, **wish: Any) -> Any:
+    return person.call("POST", "/bookings", plain({"serviceId": service["id"], "startAt": at(hour), **wish}))
+
+
+def claimed(answer: Any) -> set[str]:
+    assert answer.status_code == 201, answer.text
+    return set(answer.json["resourceIds"])
+
+
+def test_named_providers_come_together(api: Api, world: World, shop: Shop, customer: Person) -> None:
+    team = [world.provider().id for _ in range(3)]
+    room = world.resource()
+    needed = [{"kind": "workspace", "resourceIds": [room]}]
+    service = shop.offered(resourceIds=team, requirements=needed)
+    api.as_(world.user()).booked(9, 9.5, providerId=team[0])
+    problem(book(customer, service, providerIds=team[:2]), 409, "slot-taken")
+    problem(api.as_(world.user()).book(9, 9.5, providerId=team[0]), 409, "slot-taken")
+    assert claimed(book(customer, service, providerIds=team[1:])) == {str(team[1]), str(team[2]), str(room)}
+    both = book(customer, service, 12, providerIds=[team[1], team[0]])
+    assert claimed(both) == {str(team[0]), str(team[1]), str(room)}
+    assert both.json["providerId"] == str(team[1])
+    for busy in team[:2]:
+        problem(api.as_(world.user()).book(12, 12.5, providerId=busy), 409, "slot-taken")
+
+
+def test_a_service_of_all_together(api: Api, world: World, shop: Shop, customer: Person) -> None:
+    team = [world.provider().id for _ in range(2)]
+    service = shop.offered(resourceIds=team, collective=True)
+    assert service["collective"] is True
+    api.as_(world.user()).booked(9, 10, providerId=team[1])
+    refused = problem(book(customer, service), 409, "slot-taken")
+    assert refused["nextFree"][0] == at(10)
+    booking = book(customer, service, 10)
+    assert claimed(booking) == {str(id) for id in team}
+    moved = customer.change(booking.json, startAt=at(14)).json or {}
+    assert {UUID(id) for id in moved["resourceIds"]} == set(team)
+    assert wrong_fields(book(customer, service, 15, providerIds=team[:1])) == ["providerIds"]
+    assert shop.change(service, collective=False).status_code == 200
+    assert len(claimed(book(customer, service, 16))) == 1
+
+
+def test_slots_show_when_all_can(api: Api, world: World, shop: Shop) -> None:
+    team = [world.provider().id for _ in range(2)]
+    service = shop.offered(resourceIds=team)
+    api.as_(world.user()).booked(9, 10, providerId=team[0])
+    api.as_(world.user()).booked(11, 12, providerId=team[1])
+
+    def starts(**more: Any) -> set[float]:
+        database, settings = api.app.extensions["database"], api.app.extensions["settings"]
+        lower, upper = DAY.replace(hour=8), DAY.replace(hour=13)
+        asked = {"service_id": UUID(service["id"]), "lower": lower, "upper": upper, **more}
+        picture = availability.read(database, settings=settings, **asked)
+        return {(slot.start - DAY.timestamp()) / 3600 for slot in slots.find(picture)}
+
+    quarters = {8 + number / 4 for number in range(20)}
+    taken = {hour for hour in quarters if 8.5 < hour < 10 or 10.5 < hour < 12}
+    assert starts() == quarters
+    assert starts(together=team) == quarters - taken
+    assert shop.change(service, collective=True).status_code == 200
+    assert starts() == quarters - taken
+
+
+def test_what_cannot_be_together(world: World, shop: Shop, customer: Person) -> None:
+    team, stranger = [world.provider().id for _ in range(2)], world.provider().id
+    service = shop.offered(resourceIds=team)
+    assert wrong_fields(book(customer, service, providerIds=[team[0], stranger])) == ["providerIds"]
+    assert wrong_fields(book(customer, service, providerIds=[team[0], team[0]])) == ["providerIds"]
+    assert wrong_fields(book(customer, service, providerIds=team, providerId=team[0])) == ["providerIds"]
+    assert wrong_fields(shop.offer(collective=True)) == ["collective"]
+    assert wrong_fields(customer.book(providerIds=plain([team[0], world.resource()]))) == ["providerIds"]
+    world.query("UPDATE resources SET active = false WHERE id = %s", team[1])
+    whole = shop.change(service, collective=True)
+    if whole.status_code == 200:
+        assert wrong_fields(book(customer, service)) == ["serviceId"]
+
+
+def test_plain_time_of_several(api: Api, world: World, customer: Person) -> None:
+    team = [world.provider().id for _ in range(3)]
+    booking = customer.book(providerIds=plain(team)).json or {}
+    assert {UUID(id) for id in booking["resourceIds"]} == set(team)
+    for busy in team:
+        problem(api.as_(world.user()).book(providerId=busy), 409, "slot-taken")
+
+
+def test_crossing_wishes_of_pairs(api: Api, world: World, shop: Shop) -> None:
+    """Twelve who want pairs of three people at once: one of them gets hers, and nobody half of it."""
+    team = [world.provider().id for _ in range(3)]
+    service = shop.offered(resourceIds=team)
+    pairs = [[team[0], team[1]], [team[1], team[2]], [team[2], team[0]]] * 4
+    people = [api.as_(world.user()) for _ in pairs]
+    with ThreadPoolExecutor(6) as pool:
+        wishes = zip(people, pairs, strict=True)
+        answers = list(pool.map(lambda wish: book(wish[0], service, providerIds=wish[1]).status_code, wishes))
+    assert sorted(answers) == [201] + [409] * 11
+    rows = world.query("SELECT booking_id FROM allocations WHERE resource_id = ANY (%s)", team)
+    assert len(rows) == 2
