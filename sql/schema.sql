@@ -1,4 +1,4 @@
--- The schema after migration 0040, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0041, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -1097,6 +1097,7 @@ END) STORED NOT NULL,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
     words tsvector GENERATED ALWAYS AS (setweight(to_tsvector('simple'::regconfig, name), 'A'::"char") || setweight(to_tsvector('simple'::regconfig, COALESCE(description, ''::text)), 'D'::"char")) STORED NOT NULL,
+    collective boolean DEFAULT false NOT NULL,
     CONSTRAINT services_pkey PRIMARY KEY (id),
     CONSTRAINT services_party_fits CHECK (min_party_size >= 1 AND min_party_size <= max_party_size AND (capacity = 1 OR max_party_size <= capacity)),
     CONSTRAINT services_slug_unique EXCLUDE USING btree (slug WITH =) WHERE (archived_at IS NULL)
