@@ -17,7 +17,9 @@ from bookings import clock, idempotency, queries
 from bookings.answer import Answer
 from bookings.audit import service as audit
 from bookings.auth import Actor, Caller
+from bookings.availability import service as availability
 from bookings.availability import slots
+from bookings.availability.layers import RESOURCE
 from bookings.availability.service import Reader
 from bookings.booking import agreement, expiry, offers, plain, refusals, wishes
 from bookings.booking.errors import HoldAtLimit, HoldEnded, ResourceChanged, SlotTaken, TooManyHolds
@@ -47,21 +49,21 @@ def make(
     asked = _timed(body)
     wish = wishes.wish(settings, caller, asked, None, clock.now())
     lasts = {"ttl": _ttl(settings, body), "longest": settings.hold_max, "offered": False}
+
+    def work(tx: Tx, race: int) -> tuple[Row, Answer | None]:
+        _check_limit(tx, settings, wish["user_id"])
+        claims = claimable(tx, settings=settings, wish=wish, body=asked, race=race) | lasts
+        held = take(tx, claims)
+        if held is None:
+            return claims, None
+        if caller.actor.id != wish["user_id"]:
+            after = {"userId": str(wish["user_id"])}
+            audit.record(tx, caller, "hold.create", subject=("hold", wish["id"]), after=after)
+        answer = versioned(held["document"], held["version"], 201, location=f"/holds/{wish['id']}")
+        return claims, idempotency.store(tx, key, answer) if key else answer
+
     for race in range(_RACES):
-        claims = claimable(database, settings=settings, wish=wish, body=asked, race=race) | lasts
-
-        def work(tx: Tx, claims: Row = claims) -> Answer | None:
-            _check_limit(tx, settings, claims["user_id"])
-            held = take(tx, claims)
-            if held is None:
-                return None
-            if caller.actor.id != claims["user_id"]:
-                after = {"userId": str(claims["user_id"])}
-                audit.record(tx, caller, "hold.create", subject=("hold", claims["id"]), after=after)
-            answer = versioned(held["document"], held["version"], 201, location=f"/holds/{claims['id']}")
-            return idempotency.store(tx, key, answer) if key else answer
-
-        answer = database.run(work)
+        claims, answer = database.run(lambda tx, race=race: work(tx, race))  # type: ignore[misc]
         if answer is not None:
             return answer
         if "service_version" not in claims:
@@ -69,22 +71,22 @@ def make(
     raise ResourceChanged
 
 
-def claimable(
-    database: Database, *, settings: Settings, wish: Mapping[str, Any], body: Mapping[str, Any], race: int = 0
-) -> Row:
-    """Whether a wish can be had, who takes it, on which terms: parameters for `take`. The one place that asks.
+def claimable(tx: Tx, *, settings: Settings, wish: Mapping[str, Any], body: Mapping[str, Any], race: int = 0) -> Row:
+    """Whether a wish can be had, who takes it, on which terms: parameters for `take` in the same transaction. The one
+    place that asks. What is counted (caps of customers and resources) is counted under the locks that bookings take.
 
-    Raises Invalid, NotForYou, SlotTaken.
+    Raises Invalid, NotForYou, SlotTaken, NotBookable.
     """
     if body.get("serviceId"):
-        claims = offers.claim(database, settings=settings, wish=wish, body=body, race=race)
+        claims = offers.claim(tx, settings=settings, wish=wish, body=body, race=race)
         agreed = {name: value for name, value in claims.items() if name not in wish or name == "leads"}
         return claims | {"terms": orjson.dumps(agreed, default=str).decode()}
     wishes.check_time(wish["start_at"], body["endAt"], wish["now"], settings)
     named = [body.get(name) for name in ("providerId", "resourceId", "workspaceId")]
     ids = list(dict.fromkeys(str(id) for id in named if id))
     asked = {**wish, **wishes.claims(wish["user_id"], ids, body["units"]), "end_at": body["endAt"]}
-    versions, policy = plain.agreed(database, settings, asked)
+    availability.lock(tx, [f"customer:{wish['user_id']}", *(f"{RESOURCE}:{id}" for id in ids)])
+    versions, policy = plain.agreed(tx, settings, asked)
     agreed = {**agreement.PLAIN, "policy": policy}
     return {
         **wish,

@@ -128,19 +128,24 @@ def create(
 
 
 def claim(
-    reader: Reader, *, settings: Settings, wish: Mapping[str, Any], body: Mapping[str, Any], race: int = 0
+    tx: Tx, *, settings: Settings, wish: Mapping[str, Any], body: Mapping[str, Any], race: int = 0
 ) -> dict[str, Any]:
-    """Who would deliver a wished service, on which terms, as parameters of a statement that claims it.
+    """Who would deliver a wished service, on which terms, as parameters of a statement that claims it in the same
+    transaction.
 
     `race` counts the attempts that somebody else was quicker in: between equals another comes first then. Raises
     Invalid, NotForYou, SlotTaken, NotBookable.
     """
     ask = Ask(settings, body, wish)
-    picture = _read(reader, ask)
+    picture = _read(tx, ask)
+    if _depends_on_others(picture):
+        picture, assigned = _decided(tx, ask)
+        _turn(tx, ask, picture, assigned)
+        return agreed(tx, ask, picture, assigned)
     if race:
         turn = wish["id"].int + race
         picture = picture.only(lambda group: _rotated(group.candidates, turn))
-    return agreed(reader, ask, picture, _settle(reader, ask, picture))
+    return agreed(tx, ask, picture, _settle(tx, ask, picture))
 
 
 def _rotated(candidates: Sequence[Candidate], turn: int) -> list[Candidate]:
@@ -172,10 +177,20 @@ def _once(database: Database, ask: Ask) -> Row | None:
 
 
 def _alone(tx: Tx, ask: Ask) -> Row | None:
-    """The same while nobody else chooses for this service or books for this customer; and with the caps of what is
-    chosen counted under their locks."""
-    service_id: UUID = ask.body["serviceId"]
-    availability.lock(tx, [f"assignment:{service_id}", f"customer:{ask.wish['user_id']}"])
+    """The same, decided under locks."""
+    picture, assigned = _decided(tx, ask)
+    booking = agreed(tx, ask, picture, assigned)
+    expiry.clear(tx, booking)
+    rows = tx.hot_rows(_CREATE, booking)
+    if rows:
+        _turn(tx, ask, picture, assigned)
+    return rows[0] if rows else None
+
+
+def _decided(tx: Tx, ask: Ask) -> tuple[Picture, Assigned]:
+    """Who is claimed while nobody else chooses for this service or books for this customer; and with the caps of what
+    is chosen counted under their locks."""
+    availability.lock(tx, [f"assignment:{ask.body['serviceId']}", f"customer:{ask.wish['user_id']}"])
     picture = _read(tx, ask)
     assigned = _settle(tx, ask, picture)
     if capped := deciding.locks_of(assigned.claimed):
@@ -183,12 +198,13 @@ def _alone(tx: Tx, ask: Ask) -> Row | None:
         chosen = set(assigned.claimed_ids)
         picture = _read(tx, ask).only(lambda group: [one for one in group.candidates if one.id in chosen])
         assigned = _settle(tx, ask, picture, assigned)
-    booking = agreed(tx, ask, picture, assigned)
-    expiry.clear(tx, booking)
-    rows = tx.hot_rows(_CREATE, booking)
-    if rows and assigned.strategy == assignment.ROUND_ROBIN and any(group.leads for group in picture.groups):
-        availability.take_turn(tx, service_id=service_id, resource_id=assigned.claimed[0].id)
-    return rows[0] if rows else None
+    return picture, assigned
+
+
+def _turn(tx: Tx, ask: Ask, picture: Picture, assigned: Assigned) -> None:
+    """Whoever was chosen comes last for the next one, where turns are taken."""
+    if assigned.strategy == assignment.ROUND_ROBIN and any(group.leads for group in picture.groups):
+        availability.take_turn(tx, service_id=ask.body["serviceId"], resource_id=assigned.claimed[0].id)
 
 
 def _read(reader: Reader, ask: Ask) -> Picture:

@@ -146,25 +146,24 @@ class Round:
         body = _body(entry, start)
         lasts = {"ttl": self._settings.offer_ttl, "longest": self._settings.offer_ttl, "offered": True}
         for race in range(20):
-            wish = holds.wish(self._settings, SYSTEM_CALLER, body)
-            claims = holds.claimable(self._database, settings=self._settings, wish=wish, body=body, race=race)
-            if self._database.run(lambda tx, claims=claims: _take(tx, entry["id"], claims | lasts)):  # type: ignore[misc]
+            if self._database.run(lambda tx, race=race: self._take(tx, entry["id"], body, lasts, race)):  # type: ignore[misc]
                 return True
         raise ResourceChanged
+
+    def _take(self, tx: Tx, entry_id: UUID, body: dict[str, Any], lasts: Mapping[str, Any], race: int) -> bool:
+        if tx.one(_sql.lock_waiting, {"id": entry_id}) is None:
+            raise _Gone
+        wish = holds.wish(self._settings, SYSTEM_CALLER, body)
+        claims = holds.claimable(tx, settings=self._settings, wish=wish, body=body, race=race)
+        if holds.take(tx, {**claims, **lasts}) is None:
+            return False
+        tx.execute(_sql.offer, {"id": entry_id, "hold_id": wish["id"]})
+        service.tell(tx, entry_id, "waitlist.offered", SYSTEM_CALLER)
+        return True
 
 
 class _Gone(Exception):
     """They wait no more, or have an offer."""
-
-
-def _take(tx: Tx, entry_id: UUID, claims: Mapping[str, Any]) -> bool:
-    if tx.one(_sql.lock_waiting, {"id": entry_id}) is None:
-        raise _Gone
-    if holds.take(tx, claims) is None:
-        return False
-    tx.execute(_sql.offer, {"id": entry_id, "hold_id": claims["id"]})
-    service.tell(tx, entry_id, "waitlist.offered", SYSTEM_CALLER)
-    return True
 
 
 def _line(entry: Mapping[str, Any]) -> Line:

@@ -62,7 +62,7 @@ SELECT c.number::integer, alone.busy, shared.during, shared.units, shared.places
 
 -- name: counted
 -- How many bookings begin on each local date, for caps: of resources (number from 1), holds included; and each booking of
--- the customer with its service and resources.
+-- the customer with its service and resources, holds included.
 SELECT c.number::integer AS number, (a.start_at AT TIME ZONE c.zone)::date::text AS day, count(*)::integer AS bookings,
        NULL AS service_id, NULL AS resource_ids
   FROM unnest(%(resource_ids)s::uuid[], %(zones)s::text[]) WITH ORDINALITY AS c (id, zone, number)
@@ -76,6 +76,11 @@ SELECT 0, (b.start_at AT TIME ZONE %(business_zone)s::text)::date::text, 1, b.se
   FROM bookings AS b
  WHERE b.user_id = %(customer_id)s::uuid AND b.start_at >= %(counted_from)s AND b.start_at < %(counted_to)s
    AND b.status NOT IN ('cancelled', 'declined') AND (b.id = %(ignored_booking)s) IS NOT TRUE
+UNION ALL
+SELECT 0, (h.start_at AT TIME ZONE %(business_zone)s)::date::text, 1, h.service_id::text, h.resource_ids::text
+  FROM holds AS h
+ WHERE h.user_id = %(customer_id)s AND h.start_at >= %(counted_from)s AND h.start_at < %(counted_to)s
+   AND h.state = 'active' AND h.expires_at > clock_timestamp() AND (h.id = %(ignored_hold)s) IS NOT TRUE
 
 -- name: fairness
 -- What strategies ask of those who are free: how many bookings each has on the local day of the start, and the turn at

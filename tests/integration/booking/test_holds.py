@@ -34,7 +34,8 @@ def expire(world: World, hold: dict[str, Any]) -> None:
     """Its time is over since a moment ago; nobody has swept yet."""
     world.query("UPDATE holds SET expires_at = clock_timestamp() - interval '1 ms' WHERE id = %s", hold["id"])
     world.query(
-        "UPDATE allocations SET expires_at = clock_timestamp() - interval '1 ms' WHERE hold_id = %s", hold["id"]
+        "UPDATE allocations AS a SET expires_at = h.expires_at FROM holds AS h WHERE a.hold_id = h.id AND h.id = %s",
+        hold["id"],
     )
 
 
@@ -298,3 +299,32 @@ def test_old_ones_are_forgotten(api: Api, customer: Person, room: UUID) -> None:
     assert expiry.forget(api.app.extensions["database"]) == 1
     problem(customer.get(f"/holds/{gone['id']}"), 404, "not-found")
     assert customer.get(f"/holds/{kept['id']}").status_code == 200
+
+
+def test_caps_count_holds(api: Api, customer: Person) -> None:
+    """Who may book once a day cannot hold twice: each hold could become a booking."""
+    provider = api.world.provider()
+    service = offer(api, resourceIds=[str(provider.id)])
+    admin = api.as_(api.world.admin())
+    capped = admin.call("PUT", f"/schedules/services/{service}", {"rules": {"customerCaps": {"day": 1}}})
+    assert capped.status_code == 200, capped.text
+    first = held(customer, end=None, serviceId=service)
+    refused = problem(hold(customer, 14, None, serviceId=service), 409, "not-bookable")
+    assert refused["rules"] == ["customerCaps"]
+    problem(customer.call("POST", "/bookings", {"serviceId": service, "startAt": at(14)}), 409, "not-bookable")
+    expire(api.world, first)
+    held(customer, 14, None, serviceId=service)
+
+
+def test_hours_and_closures_hold_for_holds(api: Api, customer: Person, room: UUID) -> None:
+    api.world.query(
+        """INSERT INTO closures (id, resource_id, during, kind, created_at)
+           VALUES (gen_random_uuid(), %s, tstzrange(%s, %s), 'time_off', now())""",
+        room,
+        at(8),
+        at(12),
+    )
+    api.world.query("UPDATE resources SET schedule_version = schedule_version + 1 WHERE id = %s", room)
+    refused = problem(hold(customer, workspaceId=room), 409, "not-bookable")
+    assert (refused["rules"], refused["nextFree"][0]) == (["closures"], at(12))
+    held(customer, 12, 13, workspaceId=room)

@@ -71,19 +71,22 @@ class Line:
         raise AssertionError("the worker does not come to an end")
 
     def expire(self, hold_id: str) -> None:
-        """A hold ends, as if time had passed."""
+        """A hold ends, as if time had passed, and the offer that it is with it."""
         self.world.query("UPDATE holds SET expires_at = clock_timestamp() - interval '1 ms' WHERE id = %s", hold_id)
         self.world.query(
-            "UPDATE allocations SET expires_at = clock_timestamp() - interval '1 ms' WHERE hold_id = %s", hold_id
+            """UPDATE allocations AS a SET expires_at = h.expires_at FROM holds AS h
+                WHERE a.hold_id = h.id AND h.id = %s""",
+            hold_id,
+        )
+        self.world.query(
+            """UPDATE waitlist_offers AS o SET expires_at = h.expires_at FROM holds AS h
+                WHERE o.hold_id = h.id AND h.id = %s""",
+            hold_id,
         )
 
     def let_lapse(self, entry: Json) -> None:
         """Its offer ends, as if time had passed."""
-        hold_id = self.entry(entry)["offer"]["holdId"]
-        self.expire(hold_id)
-        self.world.query(
-            "UPDATE waitlist_offers SET expires_at = clock_timestamp() - interval '1 ms' WHERE hold_id = %s", hold_id
-        )
+        self.expire(self.entry(entry)["offer"]["holdId"])
 
     def told(self, entry: Json) -> list[str]:
         """The events of an entry."""

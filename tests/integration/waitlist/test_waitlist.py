@@ -283,18 +283,18 @@ def test_the_worker_dies_between_two_offers(line: Line, booker: Person, monkeypa
     for booking in bookings:
         booker.act(booking, "cancel")
     taken: list[Any] = []
-    true = asking._take
+    true = asking.Round._take
 
-    def dies(tx: Any, *args: Any) -> bool:
+    def dies(self: asking.Round, *args: Any) -> bool:
         if len(taken) == 1:
             raise SystemExit("killed")
         taken.append(args)
-        return true(tx, *args)
+        return true(self, *args)
 
-    monkeypatch.setattr(asking, "_take", dies)
+    monkeypatch.setattr(asking.Round, "_take", dies)
     with pytest.raises(SystemExit):
         line.work()
-    monkeypatch.setattr(asking, "_take", true)
+    monkeypatch.setattr(asking.Round, "_take", true)
     assert line.states(*entries).count("offered") == 1
     line.work()
     assert line.states(*entries) == ["offered"] * 3 + ["waiting"] * 2
