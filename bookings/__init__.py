@@ -49,6 +49,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
     from bookings.auth import admins, public, signed_in
     from bookings.availability.closure_routes import blueprint as closure
     from bookings.availability.schedule_routes import blueprint as schedule
+    from bookings.booking import session_routes as session
     from bookings.booking.hold_routes import blueprint as hold
     from bookings.booking.routes import blueprint as booking
     from bookings.booking.series_routes import blueprint as series
@@ -87,6 +88,8 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
         (hold, signed_in),
         (series, signed_in),
         (waitlist, signed_in),
+        (session.blueprint, signed_in),
+        (session.of_bookings, signed_in),
         (payment.of_bookings, signed_in),
         (payment.blueprint, signed_in),
         (payment.webhooks, public),

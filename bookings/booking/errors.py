@@ -42,6 +42,15 @@ class NotBookable(Conflict):
     code = "not-bookable"
 
 
+class PartyComplete(Conflict):
+    """As many people are named as come.
+
+    `partySize` says how many; take a name off, or book for more.
+    """
+
+    code = "party-complete"
+
+
 class ResourceChanged(Conflict):
     """The resource changed while it was being booked; try again."""
 

@@ -283,6 +283,7 @@ def terms(ask: Ask, picture: Picture, rules: Rules | None = None) -> dict[str, A
         "buffer_after_minutes": placed.after // 60,
         "session_places": placed.places,
         "price_amount": quote.amount,
+        "place_price": catalogue.place_price(service, quote),
         "currency": quote.currency,
         "payment_required": payment_required,
         "payment_status": "unpaid" if quote.amount > 0 else None,

@@ -48,6 +48,15 @@ def quote(service: Mapping[str, Any], *, minutes: int, on: date, party_size: int
     return Quote(amount, service["currency"], None)
 
 
+def place_price(service: Mapping[str, Any], quoted: Quote) -> int:
+    """What each place adds to a price that was quoted: what a party of one less would pay less by the same rule."""
+    each = int(service["perPersonPrice"] or 0)
+    rule = service["priceRules"][quoted.rule] if quoted.rule is not None else {}
+    if rule.get("price") is not None:
+        return 0
+    return percent_of(each, rule["percent"]) if rule.get("percent") is not None else each
+
+
 def _matches(rule: Mapping[str, Any], minutes: int, on: date, party_size: int) -> bool:
     """Whether all conditions that a rule names hold; dates are inclusive, weekdays count from 1, Monday."""
     return (

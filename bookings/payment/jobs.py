@@ -75,7 +75,8 @@ def consumer(settings: Settings) -> Consumer:
         else:
             settlement.settle(tx, settings, event)
 
-    return Consumer("payment", ("booking.created", "booking.cancelled", "booking.declined"), handle)
+    types = ("booking.created", "booking.cancelled", "booking.declined", "booking.attendees-changed")
+    return Consumer("payment", types, handle)
 
 
 def read_notice(cashier: Cashier, gateway: str, event_id: str) -> None:

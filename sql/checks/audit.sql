@@ -16,7 +16,7 @@ SELECT a.id, a.action, a.subject_id, a.actor_id
   FROM audit_entries AS a
  WHERE a.subject_type = 'booking'
    AND a.action IN ('booking.create', 'booking.update', 'booking.reschedule', 'booking.confirm', 'booking.decline',
-                    'booking.cancel', 'booking.check-in', 'booking.complete', 'booking.no-show', 'booking.payment', 'booking.reassign')
+                    'booking.cancel', 'booking.check-in', 'booking.complete', 'booking.no-show', 'booking.payment', 'booking.attendees', 'booking.reassign')
    AND NOT EXISTS (SELECT FROM booking_history AS h
         WHERE h.booking_id = a.subject_id::uuid AND 'booking.' || h.action = a.action AND h.actor_id = a.actor_id)
 

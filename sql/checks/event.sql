@@ -51,7 +51,7 @@ SELECT h.booking_id, h.version, h.action, told.type, told.data ->> 'status' AS s
    AND (told.type <> 'booking.' || CASE h.action
             WHEN 'create' THEN 'created' WHEN 'update' THEN 'updated' WHEN 'reschedule' THEN 'rescheduled'
             WHEN 'confirm' THEN 'confirmed' WHEN 'decline' THEN 'declined' WHEN 'cancel' THEN 'cancelled'
-            WHEN 'check-in' THEN 'checked-in' WHEN 'release' THEN 'released' WHEN 'reassign' THEN 'reassigned' WHEN 'complete' THEN 'completed' WHEN 'payment' THEN 'payment-changed'
+            WHEN 'check-in' THEN 'checked-in' WHEN 'release' THEN 'released' WHEN 'reassign' THEN 'reassigned' WHEN 'complete' THEN 'completed' WHEN 'payment' THEN 'payment-changed' WHEN 'attendees' THEN 'attendees-changed'
             ELSE h.action END
         OR told.data ->> 'status' <> h.status
         OR (told.data ->> 'startAt')::timestamptz <> h.start_at

@@ -158,7 +158,7 @@ booked AS (
                           title, description, location, notes, created_by, created_at, updated_at,
                           service_id, party_size, price_amount, currency, payment_required, payment_status,
                           confirm_when_paid, buffer_before_minutes, buffer_after_minutes, session_places,
-                          cancellation_policy, reminder_leads, policy, overbooked)
+                          cancellation_policy, reminder_leads, policy, overbooked, place_price)
     SELECT %(id)s::uuid, %(user_id)s::uuid, %(resource_ids)s::uuid[], %(provider_id)s::uuid, %(workspace_id)s::uuid,
            %(start_at)s::timestamptz, %(end_at)s::timestamptz, %(units)s::integer, %(status)s::text,
            %(title)s::text, %(description)s::text, %(location)s::text, %(notes)s::text, %(actor_id)s::uuid,
@@ -166,7 +166,8 @@ booked AS (
            %(service_id)s::uuid, %(party_size)s::integer, %(price_amount)s::bigint, %(currency)s::text,
            %(payment_required)s::boolean, %(payment_status)s::text, %(confirm_when_paid)s::boolean,
            %(buffer_before_minutes)s::integer, %(buffer_after_minutes)s::integer, %(session_places)s::integer,
-           %(cancellation_policy)s::jsonb, %(reminder_leads)s::interval[], %(policy)s::jsonb, %(overbooked)s::boolean
+           %(cancellation_policy)s::jsonb, %(reminder_leads)s::interval[], %(policy)s::jsonb, %(overbooked)s::boolean,
+           %(place_price)s::bigint
      WHERE claimed_together((SELECT count(*) FROM claimed), cardinality(%(resource_ids)s::uuid[]))
     RETURNING *
 )

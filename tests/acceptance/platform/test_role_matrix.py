@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
@@ -94,6 +95,27 @@ class Cast(Keeping):
         id: str = made.get_json()["series"]["id"]
         return id
 
+    def session(self) -> Json:
+        """A new group session in a hall of the provider's, to which the customer comes."""
+        hall = self.world.resource(capacity=9, owner=self.provider)
+        wish = self.wish()
+        service = {"name": "Course", "slug": f"course-{hall.hex}", "currency": "EUR", "capacity": 5}
+        service |= {"durations": [{"minutes": 30, "price": 100}], "resourceIds": [str(hall)]}
+        id = self.made("/services", service)
+        made = self.client.call(
+            "POST", "/bookings", {"serviceId": id, "startAt": wish["startAt"]}, token=self.token("customer")
+        )
+        assert made.status_code == 201, made.text
+        return {"serviceId": id, "startAt": made.get_json()["startAt"]}
+
+    def attendee(self, booking: str) -> str:
+        """The id of somebody new who comes along to a booking."""
+        body = self.body("attendee", "customer")
+        made = self.client.call("POST", f"/bookings/{booking}/attendees", body, token=self.token("customer"))
+        assert made.status_code == 201, made.text
+        id: str = made.get_json()["id"]
+        return id
+
     def made(self, path: str, body: Json | None) -> str:
         """The id of something that an admin has just made."""
         answer = self.client.call("POST", path, body, token=self.token("admin"))
@@ -113,6 +135,13 @@ class Cast(Keeping):
         path = path.replace("{scheduleId}", self.schedule()) if "{scheduleId}" in path else path
         path = path.replace("{gateway}", "test")
         path = path.replace("{entryId}", self.entry(row.given)) if "{entryId}" in path else path
+        if path == "/sessions":
+            path += f"?serviceId={uuid4()}&from=2027-01-01T00:00:00Z&to=2027-02-01T00:00:00Z"
+        if path == "/sessions/attendees":
+            path += "?" + urlencode(self.session())
+        if "{attendeeId}" in path:
+            booking = self.booking(row.given)
+            path = path.replace("{bookingId}", booking).replace("{attendeeId}", self.attendee(booking))
         path = path.replace("{holdId}", self.hold()) if "{holdId}" in path else path
         path = path.replace("{seriesId}", self.series()) if "{seriesId}" in path else path
         path = path.replace("{paymentId}", self.payment(row.given)) if "{paymentId}" in path else path
@@ -232,6 +261,9 @@ class Cast(Keeping):
             "credentials": lambda: {"email": self.client.register()["user"]["email"], "password": PASSWORD},
             "refresh token": lambda: {"refreshToken": self.client.register()["refreshToken"]},
             "locale": lambda: {"locale": "de"},
+            "attendee": lambda: {"name": "Guest", "email": "guest@example.com"},
+            "one drops out": lambda: {"count": 1},
+            "session": self.session,
             "series for the customer": lambda: self.series_wish() | {"onConflict": "fail"},
             "series to look at": self.series_wish,
             "all titles": lambda: {"scope": "all", "title": f"by {role}"},
@@ -363,7 +395,7 @@ def test_somebody_elses_is_like_nothing_at_all(cast: Cast, row: Row) -> None:
     )
     missing = cast.client.call(
         row.method,
-        row.path.replace("{bookingId}", str(uuid4())),
+        row.path.replace("{bookingId}", str(uuid4())).replace("{attendeeId}", str(uuid4())),
         cast.body(row.send, "other customer"),
         token=cast.token("other customer"),
     )

@@ -65,6 +65,8 @@ class Person:
         self.call("PATCH", f"/users/{self.id}", {"name": self.word("other-name")}, token=boss)
         self.call("POST", f"/users/{self.id}/invitation", {}, token=boss)
         done = self.book(key=self.word("key"))
+        guest = {"name": self.word("guest"), "email": f"{self.word('guest')}@example.com"}
+        self.call("POST", f"/bookings/{done['id']}/attendees", guest)
         reason = {"reason": self.word("reason"), "override": True}
         self.call("POST", f"/bookings/{done['id']}/confirm", {"reason": self.word("confirmed")}, token=provider)
         self.call("POST", f"/bookings/{done['id']}/complete", reason, token=boss)
@@ -122,13 +124,6 @@ class Person:
                     "body": self.word("billing").encode(),
                 },
             )
-        self.world.query(
-            """INSERT INTO attendees (id, booking_id, name, email, created_at)
-               VALUES (gen_random_uuid(), %s, %s, %s, now())""",
-            booking_id,
-            self.word("guest"),
-            self.word("guest@example.com"),
-        )
         self.world.query(
             """INSERT INTO notifications (id, recipient_id, booking_id, cause, channel, audience, subject, status,
                                           attempts, last_error, data)
