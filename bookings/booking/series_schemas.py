@@ -11,7 +11,7 @@ from bookings.booking.rules import STATUSES
 from bookings.booking.schemas import ActionBody, Booking, BookingChange, NewBooking
 from bookings.fields import Input, Instant, Text, TimeZone
 
-SCOPES = ("this", "following", "all")
+SCOPES = ("all", "following", "this")
 
 
 class SeriesWish(NewBooking):

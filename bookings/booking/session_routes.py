@@ -18,10 +18,10 @@ from bookings.booking.session_schemas import (
     Attendees,
     CalledOff,
     DropOut,
+    GroupSessionPage,
     NewAttendee,
     Parties,
     SessionCancel,
-    SessionPage,
     SessionQuery,
     SessionsQuery,
 )
@@ -33,7 +33,7 @@ of_bookings = Blueprint("attendee", __name__, url_prefix="/bookings/<uuid:bookin
 
 
 @blueprint.get("")
-@endpoint(query=SessionsQuery, answers={200: SessionPage})
+@endpoint(query=SessionsQuery, answers={200: GroupSessionPage})
 def list_(query: Mapping[str, Any]) -> Answer:
     """The group sessions of a service that somebody comes to: their places, and how many are left."""
     return database().run(lambda tx: sessions.listing(tx, actor=g.actor, query=query))

@@ -47,7 +47,7 @@ class SessionCancel(ActionBody):
     resourceId = fields.UUID(metadata={"description": "One of what it claims, when several start together."})
 
 
-class Session(Schema):
+class GroupSession(Schema):
     """A session that somebody comes to, without saying who."""
 
     serviceId = fields.UUID(required=True)
@@ -62,10 +62,10 @@ class Session(Schema):
     bookingIds = fields.List(fields.UUID(), required=True, metadata={"description": "The caller's own bookings."})
 
 
-class SessionPage(Schema):
+class GroupSessionPage(Schema):
     """One page of sessions, earliest first."""
 
-    items = fields.List(fields.Nested(Session), required=True)
+    items = fields.List(fields.Nested(GroupSession), required=True)
     page = fields.Integer(required=True)
     limit = fields.Integer(required=True)
     total = fields.Integer(required=True)
@@ -125,12 +125,12 @@ class Attendees(Schema):
 
 
 class DropOut(ActionBody):
-    """Who does not come after all: named ones, or so many."""
+    """Who does not come after all: named ones, or so many; one, when nothing is said."""
 
     attendeeIds = fields.List(fields.UUID(), validate=validate.Length(1, _MOST))
     count = fields.Integer(strict=True, validate=validate.Range(1, 100_000))
 
     @validates_schema(skip_on_field_errors=False, pass_original=True)
     def _says_who(self, data: dict[str, Any], sent: dict[str, Any], **_: Any) -> None:
-        if ("attendeeIds" in sent) == ("count" in sent):
+        if "attendeeIds" in sent and "count" in sent:
             raise ValidationError("Give attendeeIds or count.", "count")

@@ -134,7 +134,7 @@ def drop_out(
         raise BookingClosed("Nobody can drop out any more.", bookingStatus=booking["status"])
     known = {row["id"] for row in tx.all(_sql.attendees, {"id": booking_id})}
     ids = set(body.get("attendeeIds", ()))
-    count = len(ids) if ids else body["count"]
+    count = len(ids) if ids else body.get("count", 1)
     _check(booking, known, ids, count)
     off = min(count * (booking["place_price"] or 0), booking["price_amount"] or 0)
     # As if these places were a booking of their own that is called off.

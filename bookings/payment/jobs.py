@@ -72,6 +72,8 @@ def consumer(settings: Settings) -> Consumer:
     def handle(tx: Tx, event: Event) -> None:
         if event.type == "booking.created":
             expiry.expect(tx, settings, event)
+        elif event.type == "booking.attendees-changed":
+            settlement.correct(tx, settings, event)
         else:
             settlement.settle(tx, settings, event)
 

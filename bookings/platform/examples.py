@@ -22,6 +22,7 @@ _BY_NAME: dict[str, Any] = {
     "locale": "en",
     "currency": "EUR",
     "slug": "check-up",
+    "rrule": "FREQ=WEEKLY;BYDAY=MO;COUNT=10",
     "phone": "+49 30 123456",
     "page": 1,
     "limit": 10,
