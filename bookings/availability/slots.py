@@ -2,6 +2,7 @@
 
     find(picture)            every start that can be booked, with who could take it
     at(picture, start)       one start: who is free, and whether that is enough
+    each(picture, starts)    the same of many starts at once
     explain(picture, start)  one start: every rule that was asked, in order, for every resource
 
 All three ask the same rules (lanes.py). Lanes of many resources are added and joined as long integers, so that a month
@@ -221,6 +222,28 @@ def at(picture: Picture, start: datetime | int, *, whatever_is_claimed: bool = F
     holders = [(number, one.id) for number, group in enumerate(free) for one in group]
     enough = bool(general_lanes(look)[0]) and matching.possible(counts, holders)
     return Found(look.starts[0], free, enough)
+
+
+def each(picture: Picture, starts: Sequence[int], *, whatever_is_claimed: bool = False) -> list[Found]:
+    """The same for many starts (sorted, different), which are asked about together."""
+    if not starts:
+        return []
+    look = Look(picture, starts)
+    general = general_lanes(look)
+    lanes = [
+        [lanes_of(look, group, one, whatever_is_claimed=whatever_is_claimed) for one in group.candidates]
+        for group in picture.groups
+    ]
+    counts = [group.count for group in picture.groups]
+    found = []
+    for i, start in enumerate(starts):
+        free = tuple(
+            tuple(one for one, lane in zip(group.candidates, own, strict=True) if lane[i])
+            for group, own in zip(picture.groups, lanes, strict=True)
+        )
+        holders = [(number, one.id) for number, members in enumerate(free) for one in members]
+        found.append(Found(start, free, bool(general[i]) and matching.possible(counts, holders)))
+    return found
 
 
 def explain(picture: Picture, start: datetime | int) -> list[Verdict]:

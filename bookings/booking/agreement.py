@@ -23,6 +23,7 @@ PLAIN: Mapping[str, Any] = {
     "service_id": None,
     "party_size": 1,
     "price_amount": None,
+    "place_price": None,
     "currency": None,
     "payment_required": False,
     "payment_status": None,

@@ -73,12 +73,12 @@ def next_free(read: Read, start_at: datetime, *, gridded: bool = True) -> list[s
         picture = read(start_at + timedelta(seconds=1), start_at + AHEAD)
     except OverflowError:
         return []
-    starts = None if gridded else _edges(picture)
+    starts = None if gridded else edges(picture)
     found = slots.find(picture, starts, named=0)[:NAMED]
     return [instant_text(datetime.fromtimestamp(slot.start, UTC)) for slot in found]
 
 
-def _edges(picture: Picture) -> list[int]:
+def edges(picture: Picture) -> list[int]:
     """Where something begins to be possible when there is no grid: as claims and closures end and as it opens."""
     found = {picture.lower}
     for one in picture.candidates:

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from bookings import queries
 from bookings.auth import Actor
-from bookings.availability import matching, slots
-from bookings.availability.picture import Candidate, Picture
+from bookings.availability import hours, matching, slots
+from bookings.availability.picture import Booked, Candidate, Picture
 from bookings.availability.slots import Found
 from bookings.booking import agreement, deciding, offers, plain
-from bookings.booking.deciding import Read
 from bookings.booking.errors import NotForYou
 from bookings.booking.offers import Ask
 from bookings.config import Settings
-from bookings.db import Database
+from bookings.db import Database, Tx
 from bookings.errors import Invalid
 
 _sql = queries.load("booking")
 _NAMES = ("providerId", "workspaceId", "resourceId")
-_SECOND = timedelta(seconds=1)
+_DAY = timedelta(days=1)
+#: alternatives named on each side of a time that cannot be had
+_BEFORE, _AFTER = 2, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class Judged:
     terms: dict[str, Any]
     #: the state of each resource's calendar by which it was judged
     versions: dict[UUID, int]
+    #: the locks (availability.service.lock) under which caps have to be counted; none: nothing is counted
+    locks: list[str]
 
 
 def judge(
@@ -68,67 +72,148 @@ def judge(
     body: Mapping[str, Any],
     spans: Sequence[Span],
     alternatives: bool = True,
+    tx: Tx | None = None,
 ) -> Judged:
-    """Judge every time by itself, as if nothing of the series were booked yet.
+    """Judge every time as if the earlier ones that can be had were booked. `tx`: in a transaction that has the locks of
+    an earlier judgement.
 
     Raises Invalid for what is wrong whenever it is, NotForYou.
     """
-    if body.get("serviceId"):
-        return _of_service(database, settings, wish, body, spans, alternatives=alternatives)
-    return _of_resources(database, settings, actor, wish, body, spans, alternatives=alternatives)
+    judged = _of_service if body.get("serviceId") else _of_resources
+    return judged(_Asking(database, settings, actor, wish, body, tx), spans, alternatives)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """Who asks for what, and where it is read."""
+
+    database: Database
+    settings: Settings
+    actor: Actor
+    wish: Mapping[str, Any]
+    body: Mapping[str, Any]
+    tx: Tx | None
+
+    @property
+    def reader(self) -> Database | Tx:
+        return self.tx or self.database
 
 
 # ---- time without a service
 
 
-def _of_resources(
-    database: Database,
-    settings: Settings,
-    actor: Actor,
-    wish: Mapping[str, Any],
-    body: Mapping[str, Any],
-    spans: Sequence[Span],
-    *,
-    alternatives: bool,
-) -> Judged:
+def _of_resources(asking: _Asking, spans: Sequence[Span], alternatives: bool) -> Judged:
+    body, wish = asking.body, asking.wish
     ids = list(dict.fromkeys(body[name] for name in _NAMES if body.get(name)))
     terms = _plain_terms(wish, body, ids)
-    with database.transaction() as tx:
-        found = {row["id"]: row for row in tx.all(_sql.series_resources, terms)}
+    found = _resources(asking, terms)
+    wished = {**terms, "end_at": spans[0].end_at, "start_at": spans[0].start_at}
+    picture = plain.read_plain(asking.reader, asking.settings, wished, *_bounds(spans))
+    said = agreement.rules_of(picture, ids[0])
+    confirmed = all(found[id]["auto_confirm"] for id in ids) and not agreement.demand(asking.reader, said, wish)
+    row = _plain_row(body, ids, found, "confirmed" if confirmed else "pending") | {"policy": agreement.kept(said)}
+    verdicts = _verdicts(picture, spans, lambda span, free: row, alternatives)
+    return Judged(verdicts, terms, {one.id: one.version for one in picture.candidates}, _locks(wish, picture))
+
+
+def _resources(asking: _Asking, terms: Mapping[str, Any]) -> dict[UUID, dict[str, Any]]:
+    """What is asked for, by id. Raises Invalid, NotForYou."""
+
+    def look(tx: Tx) -> dict[UUID, dict[str, Any]]:
         if not (tx.one(_sql.series_user_known, terms) or {})["known"]:
             raise Invalid([("userId", "There is no such user.")])
-        _check_resources(actor, wish, body, found)
-    length = {"end_at": spans[0].end_at, "start_at": spans[0].start_at}
+        return {row["id"]: row for row in tx.all(_sql.series_resources, terms)}
 
-    def read(lower: datetime, upper: datetime) -> Picture:
-        return plain.read_plain(database, settings, {**terms, **length}, lower, upper)
-
-    picture = read(*_bounds(spans))
-    said = agreement.rules_of(picture, ids[0])
-    confirmed = all(found[id]["auto_confirm"] for id in ids) and not agreement.demand(database, said, wish)
-    row = _plain_row(body, ids, found, "confirmed" if confirmed else "pending") | {"policy": agreement.kept(said)}
-    free = [slots.at(picture, span.start_at) for span in spans]
-    verdicts = [
-        Verdict("free", span, row) if one.enough else _cannot(picture, read, span, alternatives)
-        for span, one in zip(spans, free, strict=True)
-    ]
-    return Judged(verdicts, terms, {one.id: one.version for one in picture.candidates})
+    found = look(asking.tx) if asking.tx else asking.database.run(look)
+    _check_resources(asking.actor, asking.wish, asking.body, found)
+    return found
 
 
 def _bounds(spans: Sequence[Span]) -> tuple[datetime, datetime]:
+    """The starts that the picture must cover: those of the times, and others on their days."""
     starts = [one.start_at for one in spans]
-    return min(starts), max(starts) + _SECOND
+    return min(starts) - _DAY, max(starts) + _DAY
 
 
-def _cannot(picture: Picture, read: Read, span: Span, alternatives: bool) -> Verdict:
-    """Why one time cannot be had, and what could be instead."""
-    instead = deciding.next_free(read, span.start_at, gridded=picture.terms.gridded) if alternatives else []
-    starts = tuple(map(datetime.fromisoformat, instead))
-    if slots.at(picture, span.start_at, whatever_is_claimed=True).enough:
-        return Verdict("taken", span, alternatives=starts)
-    forbidding = deciding.forbidding(picture, span.start_at)
-    rule = next((one for one in forbidding if one != "claims"), "claims")
-    return Verdict("refused", span, rule=rule, message="Opening hours or rules do not allow it.", alternatives=starts)
+def _locks(wish: Mapping[str, Any], picture: Picture) -> list[str]:
+    if not deciding.capped(picture):
+        return []
+    return [f"customer:{wish['user_id']}", *deciding.locks_of(picture.candidates)]
+
+
+# ---- what can be had, and what instead
+
+
+def _verdicts(
+    picture: Picture,
+    spans: Sequence[Span],
+    booked: Callable[[Span, Found], dict[str, Any]],
+    alternatives: bool,
+) -> list[Verdict]:
+    """One verdict for each time; `booked` says what is then booked."""
+    verdicts: list[Verdict] = []
+    counting = deciding.capped(picture)
+    starts = [_seconds(span.start_at) for span in spans]
+    found = iter(slots.each(picture, starts))
+    for span, start in zip(spans, starts, strict=True):
+        one = slots.at(picture, start) if counting else next(found)
+        if not one.enough:
+            verdicts.append(_cannot(picture, span, start))
+            continue
+        verdicts.append(Verdict("free", span, booked(span, one)))
+        if counting:
+            picture = _counted(picture, start, verdicts[-1].row["resource_ids"])
+    return _with_alternatives(picture, verdicts) if alternatives else verdicts
+
+
+def _cannot(picture: Picture, span: Span, start: int) -> Verdict:
+    """Why one time cannot be had."""
+    if slots.at(picture, start, whatever_is_claimed=True).enough:
+        return Verdict("taken", span)
+    rule = next((one for one in deciding.forbidding(picture, span.start_at) if one != "claims"), "claims")
+    return Verdict("refused", span, rule=rule, message=f"The rule {rule} does not allow it.")
+
+
+def _counted(picture: Picture, start: int, resource_ids: Sequence[UUID]) -> Picture:
+    """The picture with one booking more in what caps count."""
+    for one in picture.candidates:
+        if one.id in resource_ids and one.schedule.rules.resource_caps:
+            day = hours.local_date(start, one.schedule.calendar.zone)
+            one.bookings = {**one.bookings, day: one.bookings.get(day, 0) + 1}
+    service_id = UUID(picture.service["id"]) if picture.service else None
+    booked = Booked(hours.local_date(start, picture.business_zone), service_id, frozenset(resource_ids))
+    return replace(picture, customer=(*picture.customer, booked))
+
+
+def _with_alternatives(picture: Picture, verdicts: list[Verdict]) -> list[Verdict]:
+    """The times that cannot be had, each with the nearest starts that can: of the next 24 hours and those before."""
+    wanting = [number for number, one in enumerate(verdicts) if one.status != "free"]
+    if not wanting:
+        return verdicts
+    free = _free_around(picture, [_seconds(verdicts[number].span.start_at) for number in wanting])
+    for number in wanting:
+        start = _seconds(verdicts[number].span.start_at)
+        at = bisect_left(free, start)
+        near = [*free[max(0, at - _BEFORE) : at], *free[at : at + _AFTER]]
+        instants = tuple(datetime.fromtimestamp(one, UTC) for one in near if abs(one - start) <= _DAY.total_seconds())
+        verdicts[number] = replace(verdicts[number], alternatives=instants)
+    return verdicts
+
+
+def _free_around(picture: Picture, starts: Sequence[int]) -> list[int]:
+    """Starts within a day of these at which the same could be had."""
+    day = int(_DAY.total_seconds())
+    asked = slots.starts_of(picture)
+    if not picture.terms.gridded:
+        asked = sorted({*asked, *deciding.edges(picture)})
+    near: set[int] = set()
+    for start in starts:
+        near |= set(asked[bisect_left(asked, start - day) : bisect_left(asked, start + day)])
+    return [slot.start for slot in slots.find(picture, sorted(near), named=0)]
+
+
+def _seconds(at: datetime) -> int:
+    return int(at.timestamp())
 
 
 def _plain_terms(wish: Mapping[str, Any], body: Mapping[str, Any], ids: list[UUID]) -> dict[str, Any]:
@@ -185,45 +270,32 @@ def _check_resources(
 # ---- services
 
 
-def _of_service(
-    database: Database,
-    settings: Settings,
-    wish: Mapping[str, Any],
-    body: Mapping[str, Any],
-    spans: Sequence[Span],
-    *,
-    alternatives: bool,
-) -> Judged:
-    first = spans[0]
-    ask = Ask(
-        settings, {**body, "startAt": first.start_at, "endAt": first.end_at}, {**wish, "start_at": first.start_at}
+def _of_service(asking: _Asking, spans: Sequence[Span], alternatives: bool) -> Judged:
+    first, wish = spans[0], asking.wish
+    times = {"startAt": first.start_at, "endAt": first.end_at}
+    ask = Ask(asking.settings, {**asking.body, **times}, {**wish, "start_at": first.start_at})
+    if asking.tx is None:
+        offers.check_customer(asking.database, ask)
+    picture = ask.read(asking.reader, *_bounds(spans))
+    often = Counter(
+        one.id for each in slots.each(picture, [_seconds(one.start_at) for one in spans]) for one in each.free[0]
     )
-    offers.check_customer(database, ask)
 
-    def read(lower: datetime, upper: datetime) -> Picture:
-        return ask.read(database, lower, upper)
-
-    picture = read(*_bounds(spans))
-    found = [slots.at(picture, span.start_at) for span in spans]
-    often = Counter(one.id for each in found for one in each.free[0])
-    verdicts: list[Verdict] = []
-    for span, one in zip(spans, found, strict=True):
-        claimed = _chosen(picture, one, often)
-        if claimed is None:
-            verdicts.append(_cannot(picture, read, span, alternatives))
-            continue
-        if not wish["unrestricted"] and not any(each.owner_id for each in claimed):
+    def booked(span: Span, found: Found) -> dict[str, Any]:
+        claimed = _chosen(picture, found, often)
+        if not wish["unrestricted"] and not any(one.owner_id for one in claimed):
             raise NotForYou(errors=[{"field": "userId", "message": NotForYou.title()}])
-        terms = offers.asked(database, replace(ask, wish={**wish, "start_at": span.start_at}), picture, claimed[0].id)
-        verdicts.append(Verdict("free", span, _service_row(terms, claimed)))
+        at_start = replace(ask, wish={**wish, "start_at": span.start_at})
+        return _service_row(offers.asked(asking.reader, at_start, picture, claimed[0].id), claimed)
+
+    verdicts = _verdicts(picture, spans, booked, alternatives)
     versions = {one.id: one.version for one in picture.candidates}
-    return Judged(verdicts, offers.terms(ask, picture) | {"units": picture.terms.units}, versions)
+    terms = offers.terms(ask, picture) | {"units": picture.terms.units}
+    return Judged(verdicts, terms, versions, _locks(wish, picture))
 
 
-def _chosen(picture: Picture, found: Found, often: Mapping[UUID, int]) -> list[Candidate] | None:
+def _chosen(picture: Picture, found: Found, often: Mapping[UUID, int]) -> list[Candidate]:
     """Who takes one time; whoever is free at most of the times, so that a series stays in one hand."""
-    if not found.enough:
-        return None
     free = [
         sorted(one, key=lambda each: -often[each.id]) if group.leads else list(one)
         for group, one in zip(picture.groups, found.free, strict=True)

@@ -16,6 +16,7 @@ from psycopg.types.json import Json
 from bookings import clock, idempotency, queries
 from bookings.answer import Answer
 from bookings.auth import Caller
+from bookings.availability import service as availability
 from bookings.booking import expiry, judging, recurrence, wishes
 from bookings.booking.errors import ResourceChanged, SeriesRefused, SlotTaken
 from bookings.booking.judging import Judged, Span, Verdict
@@ -49,7 +50,7 @@ class Wanted:
 def preview(database: Database, *, settings: Settings, caller: Caller, body: Mapping[str, Any]) -> Answer:
     """What would become of each time of a series; nothing is booked. Raises Invalid, NotForYou."""
     wish = wishes.wish(settings, caller, body, None, clock.now())
-    wanted, judged = _look(database, settings, caller, wish, body)
+    wanted, judged = Look(database, settings, caller, wish, body).judged()
     told = [_told(occurrence, verdict) for occurrence, verdict in _paired(wanted, judged.verdicts)]
     counts = {status: sum(one["status"] == status for one in told) for status in ("free", "taken", "refused")}
     return Answer(dump({"timeZone": wanted.zone.key, "occurrences": told, **counts}))
@@ -70,35 +71,76 @@ def create(
     lost: DomainError = SlotTaken()
     for _ in range(_RACES):
         wish = wishes.wish(settings, caller, body, key, clock.now())
-        wanted, judged = _look(database, settings, caller, wish, body)
-        moved: dict[int, Verdict] = {}
-        if body["onConflict"] == "nextFree":
-            moved = _next_free(database, settings, caller, wish, body, wanted, judged)
-        outcomes = _settle(wanted, judged.verdicts, moved, body["onConflict"])
+        look = Look(database, settings, caller, wish, body)
+        settled = look.settled()
         try:
-            return database.run(lambda tx: _book(tx, key, wish, body, wanted, judged, outcomes))  # noqa: B023 -- runs at once
+            return database.run(lambda tx: _book(tx, key, look, settled))  # noqa: B023 -- runs at once
         except (SlotTaken, ResourceChanged) as refused:
             lost = refused
-            database.run(lambda tx: _end_expired(tx, judged.terms, outcomes))  # noqa: B023
+            database.run(lambda tx: _end_expired(tx, settled))  # noqa: B023
     raise lost
 
 
-def _end_expired(tx: Tx, terms: Mapping[str, Any], outcomes: Sequence[Outcome]) -> None:
+def _end_expired(tx: Tx, settled: Settled) -> None:
     """Holds whose time is over may have been in the way: the constraint cannot know."""
-    for one in outcomes:
-        if one.booking_id is not None:
-            expiry.clear(tx, _row(one, terms))
+    for one in settled.booked:
+        expiry.clear(tx, _row(one, settled.judged.terms))
 
 
-def _look(
-    database: Database, settings: Settings, caller: Caller, wish: Mapping[str, Any], body: Mapping[str, Any]
-) -> tuple[Wanted, Judged]:
-    if "endAt" not in body:
-        body = {**body, "endAt": body["startAt"] + _first_duration(database, body["serviceId"])}
-    wanted = _wanted(settings, body, wish["now"])
-    judged = judging.judge(database, settings=settings, actor=caller.actor, wish=wish, body=body, spans=wanted.spans)
-    _check_apart(wanted, judged.terms)
-    return wanted, judged
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Somebody looks at a series they wish for."""
+
+    database: Database
+    settings: Settings
+    caller: Caller
+    wish: Mapping[str, Any]
+    body: Mapping[str, Any]
+
+    def judged(self, tx: Tx | None = None) -> tuple[Wanted, Judged]:
+        """Its times, and what is to be said of each. Raises Invalid, NotForYou."""
+        body = self.body
+        if "endAt" not in body:
+            body = {**body, "endAt": body["startAt"] + _first_duration(self.database, body["serviceId"])}
+        wanted = _wanted(self.settings, body, self.wish["now"])
+        judged = self.judge(wanted.spans, tx)
+        _check_apart(wanted, judged.terms)
+        return wanted, judged
+
+    def judge(self, spans: Sequence[Span], tx: Tx | None = None, *, alternatives: bool = True) -> Judged:
+        """What is to be said of some times."""
+        return judging.judge(
+            self.database,
+            settings=self.settings,
+            actor=self.caller.actor,
+            wish=self.wish,
+            body=self.body,
+            spans=spans,
+            alternatives=alternatives,
+            tx=tx,
+        )
+
+    def settled(self, tx: Tx | None = None) -> Settled:
+        """What becomes of each of its times. Raises Invalid, NotForYou, SeriesRefused."""
+        wanted, judged = self.judged(tx)
+        moved: dict[int, Verdict] = {}
+        if self.body["onConflict"] == "nextFree":
+            moved = _next_free(self, wanted, judged, tx)
+        return Settled(wanted, judged, _settle(wanted, judged.verdicts, moved, self.body["onConflict"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What becomes of each time of a series."""
+
+    wanted: Wanted
+    judged: Judged
+    outcomes: list[Outcome]
+
+    @property
+    def booked(self) -> list[Outcome]:
+        """Those that are booked, at their own time or another."""
+        return [one for one in self.outcomes if one.booking_id is not None]
 
 
 def _first_duration(database: Database, service_id: UUID) -> timedelta:
@@ -177,15 +219,7 @@ class Outcome:
     booking_id: UUID | None = None
 
 
-def _next_free(
-    database: Database,
-    settings: Settings,
-    caller: Caller,
-    wish: Mapping[str, Any],
-    body: Mapping[str, Any],
-    wanted: Wanted,
-    judged: Judged,
-) -> dict[int, Verdict]:
+def _next_free(look: Look, wanted: Wanted, judged: Judged, tx: Tx | None) -> dict[int, Verdict]:
     """For times that cannot be had, by their numbers: the next start of the same day at which they can, judged anew."""
     terms = judged.terms
     buffers = timedelta(minutes=terms["buffer_before_minutes"] + terms["buffer_after_minutes"])
@@ -203,15 +237,7 @@ def _next_free(
                 break
     if not nearby:
         return {}
-    again = judging.judge(
-        database,
-        settings=settings,
-        actor=caller.actor,
-        wish=wish,
-        body=body,
-        spans=list(nearby.values()),
-        alternatives=False,
-    )
+    again = look.judge(list(nearby.values()), tx, alternatives=False)
     return {number: one for number, one in zip(nearby, again.verdicts, strict=True) if one.status == "free"}
 
 
@@ -242,33 +268,29 @@ def _settle(
     return outcomes
 
 
-def _book(
-    tx: Tx,
-    key: idempotency.Key | None,
-    wish: Mapping[str, Any],
-    body: Mapping[str, Any],
-    wanted: Wanted,
-    judged: Judged,
-    outcomes: Sequence[Outcome],
-) -> Answer:
-    series_id = new_id()
-    booked = [one for one in outcomes if one.booking_id is not None]
+def _book(tx: Tx, key: idempotency.Key | None, look: Look, settled: Settled) -> Answer:
+    if settled.judged.locks:
+        # Caps count what others book at the same moment, so they are counted again where nobody can.
+        availability.lock(tx, settled.judged.locks[:1])
+        availability.lock(tx, settled.judged.locks[1:])
+        settled = look.settled(tx)
+    series_id, booked = new_id(), settled.booked
     params = {
-        **wish,
-        **judged.terms,
+        **look.wish,
+        **settled.judged.terms,
         "series_id": series_id,
-        "rows": Json([_row(one, judged.terms) for one in booked], dumps=_dumps),
+        "rows": Json([_row(one, settled.judged.terms) for one in booked], dumps=orjson.dumps),
     }
-    _hold_still(tx, judged, booked)
-    tx.execute(_sql.insert_series, params | _series(series_id, body, wanted, booked))
+    _hold_still(tx, settled.judged, booked)
+    tx.execute(_sql.insert_series, params | _series(series_id, look.body, settled.wanted))
     if len(tx.all(_sql.create_occurrences, params)) != len(booked):
         raise ResourceChanged
-    body_ = {
+    document = {
         "series": (tx.one(_sql.series_alone, {"id": series_id}) or {})["document"],
-        "occurrences": [_done(one) for one in outcomes],
-        **{name: sum(one.outcome == name for one in outcomes) for name in ("booked", "moved", "skipped")},
+        "occurrences": [_done(one) for one in settled.outcomes],
+        **{name: sum(one.outcome == name for one in settled.outcomes) for name in ("booked", "moved", "skipped")},
     }
-    answer = Answer(dump(body_), 201, {"Location": f"/bookings/series/{series_id}", "ETag": '"1"'})
+    answer = Answer(dump(document), 201, {"Location": f"/bookings/series/{series_id}", "ETag": '"1"'})
     return idempotency.store(tx, key, answer) if key else answer
 
 
@@ -281,7 +303,7 @@ def _hold_still(tx: Tx, judged: Judged, booked: Sequence[Outcome]) -> None:
             raise ResourceChanged
 
 
-def _series(series_id: UUID, body: Mapping[str, Any], wanted: Wanted, booked: Sequence[Outcome]) -> dict[str, Any]:
+def _series(series_id: UUID, body: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:
     return {
         "id": series_id,
         "service_id": body.get("serviceId"),
@@ -306,10 +328,6 @@ def _row(outcome: Outcome, terms: Mapping[str, Any]) -> dict[str, Any]:
         "buffer_before_minutes": terms["buffer_before_minutes"],
         "buffer_after_minutes": terms["buffer_after_minutes"],
     }
-
-
-def _dumps(value: Any) -> bytes:
-    return orjson.dumps(value)
 
 
 def _done(outcome: Outcome) -> dict[str, Any]:
