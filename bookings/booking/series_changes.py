@@ -16,7 +16,7 @@ from bookings import clock, queries
 from bookings.answer import Answer
 from bookings.auth import Actor, Caller
 from bookings.availability import slots
-from bookings.booking import bounds, deciding, expiry, moving, recurrence, rules, service, wishes
+from bookings.booking import bounds, deciding, expiry, moving, reading, recurrence, rules, service, wishes
 from bookings.booking.errors import BookingClosed, SeriesRefused, SlotTaken
 from bookings.config import Settings
 from bookings.db import Tx
@@ -48,8 +48,9 @@ def listing(tx: Tx, *, actor: Actor, series_id: UUID, query: Mapping[str, Any]) 
     rows = tx.all(_sql.list_of_series, _seen_by(actor, series_id) | page)
     total = rows[0]["total"] if rows else 0
     tail = dump({"page": query["page"], "limit": query["limit"], "total": total})
-    items = ",".join(row["document"] for row in rows)
-    return Answer(b'{"items":[%b],%b' % (items.encode(), tail[1:]))
+    now = clock.now()
+    items = b",".join(reading.at(row["document"].encode(), now) for row in rows)
+    return Answer(b'{"items":[%b],%b' % (items, tail[1:]))
 
 
 def change(

@@ -22,7 +22,7 @@ _INTERVAL = 0.5
 #: buffers and time zones: openings are told a little too wide rather than too narrow
 _MARGIN = timedelta(hours=14)
 #: bookings that give their time back; moves are told by the claims that leave their place
-_FREED = ("booking.cancelled", "booking.declined", "booking.released")
+_FREED = ("booking.cancelled", "booking.declined", "booking.released", "booking.attendees-changed")
 
 
 def consumer() -> Consumer:

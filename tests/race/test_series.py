@@ -62,21 +62,35 @@ def test_exactly_one_gets_the_times(crowd: Crowd, world: World, undisturbed: Non
         whole(world, room)
 
 
+def move(actor: Actor, made: dict[str, Any], start: float) -> Request:
+    """All of a series moves to `start` o'clock."""
+    first = made["occurrences"][0]["bookingId"]
+    body = {"scope": "all", "bookingId": first, "startAt": at(start)}
+    return Request("PATCH", f"/bookings/series/{made['series']['id']}", body, actor)
+
+
+def test_moves_onto_each_others_places(crowd: Crowd, world: World, undisturbed: None) -> None:
+    """Each gives up what its neighbour wants and wants what that gives up; beside them an hour is free for all."""
+    people = [world.user() for _ in range(16)]
+    for _ in range(max(3, ROUNDS // 4)):
+        room = world.resource()
+        made = [crowd.one(series(person, n, resourceId=room)).body for n, person in enumerate(people)]
+        replies = crowd.together(
+            [move(people[n], one, n + 1 if n % 2 == 0 else n - 1) for n, one in enumerate(made)]
+            + [move(people[n], one, 20) for n, one in enumerate(made)]
+        )
+        assert statuses(replies)[200] >= 1
+        assert set(statuses(replies)) == {200, 409}
+        whole(world, room)
+
+
 def test_among_single_bookings_and_moves(crowd: Crowd, world: World, undisturbed: None) -> None:
     """Series, single bookings and moves of whole series, all in one room."""
     people = [world.user() for _ in range(SIZE)]
     for _ in range(max(3, ROUNDS // 4)):
         room = world.resource()
         made = [crowd.one(series(people[n], 6 + n, resourceId=room)).body for n in range(4)]
-        moves = [
-            Request(
-                "PATCH",
-                f"/bookings/series/{one['series']['id']}",
-                {"scope": "all", "bookingId": one["occurrences"][0]["bookingId"], "startAt": at(12 - n)},
-                people[n],
-            )
-            for n, one in enumerate(made)
-        ]
+        moves = [move(people[n], one, 12 - n) for n, one in enumerate(made)]
         singles = [create(person, 24 * n + 10, 24 * n + 13, resourceId=room) for n, person in enumerate(people[:8])]
         more = [series(person, 10 + n % 4, resourceId=room) for n, person in enumerate(people[8:20])]
         replies = crowd.together([*moves, *singles, *more])
