@@ -240,6 +240,7 @@ def _plain_row(
         "workspace_id": body.get("workspaceId") or first.get("workspace"),
         "status": status,
         "price_amount": None,
+        "cancellation_policy": None,
         "payment_required": False,
         "payment_status": None,
         "confirm_when_paid": False,
@@ -306,11 +307,22 @@ def _chosen(picture: Picture, found: Found, often: Mapping[UUID, int]) -> list[C
     return [by_id[id] for ids in chosen for id in ids]  # type: ignore[index]
 
 
+#: what may differ from one time to another, with the day and who delivers
+_AGREED = (
+    "status",
+    "price_amount",
+    "payment_required",
+    "payment_status",
+    "confirm_when_paid",
+    "policy",
+    "cancellation_policy",
+)
+
+
 def _service_row(terms: Mapping[str, Any], claimed: Sequence[Candidate]) -> dict[str, Any]:
     first = {one.kind: one.id for one in reversed(claimed)}
-    names = ("status", "price_amount", "payment_required", "payment_status", "confirm_when_paid", "policy")
     return {
-        **{name: terms[name] for name in names},
+        **{name: terms[name] for name in _AGREED},
         "resource_ids": [one.id for one in claimed],
         "provider_id": first.get("provider"),
         "workspace_id": first.get("workspace"),

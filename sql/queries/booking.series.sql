@@ -23,7 +23,7 @@ jsonb_to_recordset(%(rows)s::jsonb) AS w (
     buffer_before_minutes integer, buffer_after_minutes integer, resource_ids uuid[],
     provider_id uuid, workspace_id uuid, status text, reschedules integer, fee_amount bigint,
     price_amount bigint, payment_required boolean, payment_status text, confirm_when_paid boolean,
-    policy text)
+    policy text, cancellation_policy text)
 
 -- fragment: blocked
 -- What a row `w` claims: its time with its buffers.
@@ -91,7 +91,7 @@ WITH wanted AS (
            %(now)s::timestamptz, %(now)s,
            %(service_id)s, %(party_size)s::integer, w.price_amount, %(currency)s::text, w.payment_required,
            w.payment_status, w.confirm_when_paid, w.buffer_before_minutes, w.buffer_after_minutes, %(session_places)s,
-           %(cancellation_policy)s::jsonb, %(reminder_leads)s::interval[], %(place_price)s::bigint, w.policy::jsonb,
+           w.cancellation_policy::jsonb, %(reminder_leads)s::interval[], %(place_price)s::bigint, w.policy::jsonb,
            %(series_id)s::uuid, w.occurrence
       FROM wanted AS w
      WHERE claimed_together((SELECT count(*) FROM claimed),
