@@ -24,7 +24,8 @@ def clock(*, ends: bool = False, **kwargs: Any) -> fields.String:
     """A wall-clock time; an end may be 24:00."""
     pattern = rf"^({_CLOCK}|24:00)$" if ends else rf"^{_CLOCK}$"
     form = validate.Regexp(pattern, error="Must be a time such as 09:30.")
-    return fields.String(required=True, validate=form, **kwargs)
+    example = {"example": "17:00" if ends else "09:00"}
+    return fields.String(required=True, validate=form, metadata=example, **kwargs)
 
 
 def sane(day: date) -> None:

@@ -28,6 +28,8 @@ _BY_NAME: dict[str, Any] = {
     "limit": 10,
     "version": 1,
 }
+#: what a brief example says besides what is needed
+_TOLD = {"title", "name", "timeZone", "providerId", "resourceIds", "bookingId", "startAt", "endAt", "reason"}
 
 
 def add(document: Schema) -> None:
@@ -84,6 +86,6 @@ def _object(schema: Schema, schemas: dict[str, Schema], brief: bool) -> dict[str
     if not properties and isinstance(schema.get("additionalProperties"), dict):
         return {"postgres": of(schema["additionalProperties"], schemas)}
     required = set(schema.get("required", ()))
-    named = {"title", "name", "timeZone", "providerId", "endAt", "reason"} if brief else set()
+    named = _TOLD if brief else set()
     wanted = [name for name in properties if not brief or name in required | named] or list(properties)[:1]
     return {name: of(properties[name], schemas, name, brief=brief) for name in wanted}
