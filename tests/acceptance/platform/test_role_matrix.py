@@ -102,9 +102,9 @@ class Cast(Keeping):
         service = {"name": "Course", "slug": f"course-{hall.hex}", "currency": "EUR", "capacity": 5}
         service |= {"durations": [{"minutes": 30, "price": 100}], "resourceIds": [str(hall)]}
         id = self.made("/services", service)
-        made = self.client.call(
-            "POST", "/bookings", {"serviceId": id, "startAt": wish["startAt"]}, token=self.token("customer")
-        )
+        start = datetime.fromisoformat(wish["startAt"]).replace(minute=0, second=0)
+        body = {"serviceId": id, "startAt": start.isoformat()}
+        made = self.client.call("POST", "/bookings", body, token=self.token("customer"))
         assert made.status_code == 201, made.text
         return {"serviceId": id, "startAt": made.get_json()["startAt"]}
 
