@@ -55,7 +55,8 @@ SELECT %(after)s::bigint + row_number() OVER (ORDER BY b.at, b.id, b.version, b.
   FROM (SELECT k.id, k.user_id, k.provider_id, k.workspace_id, k.resource_ids, s.start_at, s.end_at, k.units, s.status,
                s.status_reason, k.service_id, k.party_size, k.price_amount, k.currency, k.payment_required,
                s.payment_status, k.cancellation_policy, k.title, k.description, k.location, k.notes, s.version,
-               k.created_by, k.created_at, s.updated_at, s.at, s.type, s.lead, s.actor_id, s.request_id
+               k.created_by, k.created_at, s.updated_at, s.at, s.type, s.lead, s.actor_id, s.request_id,
+               k.policy, k.reschedules, k.fee_amount, k.overbooked, k.released_at, k.series_id, k.occurrence
           FROM seeded_steps AS s JOIN bookings AS k ON k.id = s.booking_id
          WHERE s.at >= %(from)s AND s.at < %(to)s) AS b
 
