@@ -510,6 +510,22 @@ CREATE INDEX bookings_unpaid ON bookings USING btree (created_at) WHERE payment_
 CREATE TRIGGER bookings_change BEFORE UPDATE ON bookings FOR EACH ROW EXECUTE FUNCTION bookings_check_change();
 CREATE TRIGGER bookings_never_deleted BEFORE DELETE ON bookings FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
+CREATE TABLE calendar_feeds (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    resource_id uuid,
+    kind text NOT NULL,
+    name text,
+    token_hash bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    last_read_at timestamp with time zone,
+    CONSTRAINT calendar_feeds_pkey PRIMARY KEY (id),
+    CONSTRAINT calendar_feeds_kind_known CHECK (kind = ANY (ARRAY['full'::text, 'busy'::text])),
+    CONSTRAINT calendar_feeds_name_short CHECK (length(name) >= 1 AND length(name) <= 100),
+    CONSTRAINT calendar_feeds_token_unique UNIQUE (token_hash)
+);
+CREATE INDEX calendar_feeds_of_user ON calendar_feeds USING btree (user_id, created_at);
+
 CREATE TABLE categories (
     id uuid NOT NULL,
     slug text NOT NULL,
@@ -1235,6 +1251,8 @@ CREATE TABLE webhook_inbox (
 CREATE INDEX webhook_inbox_waiting ON webhook_inbox USING btree (received_at) WHERE processed_at IS NULL;
 
 ALTER TABLE allocations ADD CONSTRAINT allocations_resource_known FOREIGN KEY (resource_id, exclusive) REFERENCES resources(id, exclusive) ON UPDATE CASCADE;
+ALTER TABLE calendar_feeds ADD CONSTRAINT calendar_feeds_resource_known FOREIGN KEY (resource_id) REFERENCES resources(id);
+ALTER TABLE calendar_feeds ADD CONSTRAINT calendar_feeds_user_known FOREIGN KEY (user_id) REFERENCES users(id);
 ALTER TABLE closures ADD CONSTRAINT closures_resource_known FOREIGN KEY (resource_id) REFERENCES resources(id);
 ALTER TABLE holds ADD CONSTRAINT holds_user_known FOREIGN KEY (user_id) REFERENCES users(id);
 ALTER TABLE invitations ADD CONSTRAINT invitations_user_known FOREIGN KEY (user_id) REFERENCES users(id);

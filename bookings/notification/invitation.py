@@ -7,6 +7,7 @@ from email.headerregistry import Address
 
 from icalendar import Calendar, Event, vCalAddress, vText
 
+from bookings import ical
 from bookings.config import Settings
 from bookings.notification import rules, wording
 from bookings.notification.rules import one_line
@@ -18,7 +19,7 @@ def invitation(settings: Settings, notice: Notice, reader: Reader, sender: Addre
     and ignores what it gets out of order. Times are UTC; the calendar shows them in its owner's zone."""
     booking, words = notice.booking, wording.words(settings, notice, reader)
     event = Event()
-    event.add("uid", uid(str(booking["id"])))
+    event.add("uid", ical.uid(str(booking["id"])))
     event.add("sequence", int(booking["version"]))
     event.add("dtstamp", notice.created_at.astimezone(UTC).replace(microsecond=0))
     event.add("dtstart", _instant(booking["startAt"]))
@@ -38,11 +39,6 @@ def invitation(settings: Settings, notice: Notice, reader: Reader, sender: Addre
     calendar.add_component(event)
     text: bytes = calendar.to_ical()
     return text
-
-
-def uid(booking_id: str) -> str:
-    """The name of a booking in every calendar; it must never change, so no setting is in it."""
-    return f"booking-{booking_id}@bookings"
 
 
 def _summary(notice: Notice) -> str:

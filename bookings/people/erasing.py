@@ -50,6 +50,7 @@ def erase(tx: Tx, *, settings: Settings, caller: Caller, user_id: UUID, reason: 
     waitlist.leave_all(tx, caller=caller, user_id=user_id)
     holds.release_all(tx, caller=caller, user_id=user_id)
     tx.execute(_sql.empty_resource, {"user_id": user_id, "now": now()})
+    tx.execute(_sql.end_feeds, {"user_id": user_id})
     tx.execute(_sql.forget_in_failures, {"email": email})
     tx.execute(_sql.forget_as_guest, {"email": email})
     # The second job comes when no access token of theirs can have written anything any more.

@@ -30,6 +30,7 @@ PARTS: dict[str, LiteralString] = {
     "answers": _sql.export_answers,
     "resources": _sql.export_resources,
     "reports": _sql.export_reports,
+    "calendarFeeds": _sql.export_feeds,
     "audit": _sql.export_audit,
 }
 

@@ -161,4 +161,5 @@ class Export(Schema):
     answers = fields.List(fields.Dict(), required=True)
     resources = fields.List(fields.Dict(), required=True)
     reports = fields.List(fields.Dict(), required=True)
+    calendarFeeds = fields.List(fields.Dict(), required=True)
     audit = fields.List(fields.Dict(), required=True)

@@ -148,6 +148,14 @@ SELECT at, key, document::text FROM (
     SELECT s.created_at, s.id::text, row_to_json(s) FROM report_schedules AS s WHERE s.requester_id = %(user_id)s::uuid
 ) {page}
 
+-- name: export_feeds
+-- The calendar feeds they have; the secrets are not kept.
+SELECT at, key, document::text FROM (
+    SELECT f.created_at, f.id::text, json_build_object('id', f.id, 'kind', f.kind, 'name', f.name,
+        'resourceId', f.resource_id, 'createdAt', f.created_at, 'lastReadAt', f.last_read_at)
+      FROM calendar_feeds AS f WHERE f.user_id = %(user_id)s::uuid
+) {page}
+
 -- name: export_audit
 -- What they did with a privilege, and what others did to them and their bookings.
 SELECT at, key, document::text FROM (
@@ -193,6 +201,10 @@ UPDATE closures SET reason = NULL
 UPDATE schedule_days SET note = NULL
  WHERE note IS NOT NULL AND layer = 'resource'
    AND subject_id IN (SELECT id FROM resources WHERE owner_id = %(user_id)s::uuid)
+
+-- name: end_feeds
+-- Nobody reads their calendar any more.
+DELETE FROM calendar_feeds WHERE user_id = %(user_id)s::uuid
 
 -- name: forget_in_failures
 -- What a job said when it failed may quote an address.

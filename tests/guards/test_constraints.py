@@ -12,6 +12,11 @@ from tests.guards.app import SETTINGS
 
 #: constraints that no request can violate, and what stands before them
 UNREACHABLE = {
+    "calendar_feeds_kind_known": "the schema knows the kinds",
+    "calendar_feeds_name_short": "the schema bounds it",
+    "calendar_feeds_resource_known": "the resource is looked up first, and none is ever deleted",
+    "calendar_feeds_token_unique": "256 random bits",
+    "calendar_feeds_user_known": "the user's row is locked first",
     "bookings_starts_open": "the create statement knows two statuses",
     "closures_kind_known": "the statements know the kinds",
     "closures_resource_known": "the resource is locked first",

@@ -19,7 +19,7 @@ FLOORS = (
     ("catalogue",),
     ("availability",),
     ("booking",),
-    ("payment", "notification", "review", "waitlist", "webhook"),
+    ("payment", "notification", "review", "waitlist", "webhook", "feed"),
     ("report", "admin", "people", "realtime"),
     ("platform",),
 )

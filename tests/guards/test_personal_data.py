@@ -64,9 +64,11 @@ def test_what_is_held_is_exported() -> None:
 
 
 def test_words_are_erased() -> None:
-    """Each column with words is set by some statement that erases."""
+    """Each column with words is set by some statement that erases, or its row deleted."""
     texts = "\n".join([*queries.load("people").texts.values(), queries.load("account").erase])
     for table, held in HELD.items():
+        if re.search(rf"\bDELETE FROM {table}\b", texts):
+            continue
         updates = re.findall(rf"UPDATE {table}\b(.*?)(?:\bWHERE\b|\Z)", texts, re.DOTALL)
         for column in held.words:
             assert any(re.search(rf"\b{column} =", update) for update in updates), f"{table}.{column}: {_HOW}"

@@ -41,6 +41,7 @@ HELD = {
     ),
     "refresh_families": Held("sessions"),
     "refresh_tokens": Held("sessions", (), ("token_hash",)),
+    "calendar_feeds": Held("calendarFeeds", ("name",), ("kind", "token_hash")),
     "invitations": Held("sessions", (), ("token_hash",)),
     "holds": Held("holds", (), ("terms", "state")),
     "idempotency_keys": Held("answers", ("body",), ("key", "headers", "fingerprint")),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import socket
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +19,7 @@ from bookings.availability.layers import WEEKDAYS
 from bookings.notification import unsubscribe
 from tests.acceptance.platform.joining import Joining
 from tests.acceptance.platform.role_matrix import DOCUMENT, ROLES, ROWS, Row, within
-from tests.acceptance.platform.traces import fingerprint, without_id
+from tests.acceptance.platform.traces import as_upgrade, fingerprint, without_id
 from tests.factories import World, terms
 from tests.support.people import PASSWORD, Client, new_email, settings_for
 from tests.support.run import Run
@@ -122,6 +120,10 @@ class Cast(Joining):
             path = path.replace(
                 "{notificationId}", self.notification("email" if row.given == "dead mail" else "in_app")
             )
+        if "{feedId}" in path:
+            path = path.replace("{feedId}", self.feed()["id"])
+        if path.startswith("/calendar/"):
+            return "/calendar/" + str(self.feed()["url"]).rpartition("/")[2]
         link = unsubscribe.link(self.client.app.extensions["settings"], self.customer.id, "reminder")
         path = path.replace("{token}", link.rpartition("/")[2])
         path = self.with_day(path, row.given) if "{day}" in path else path
@@ -140,6 +142,14 @@ class Cast(Joining):
             made = self.client.call("PUT", path, self.body("day", "admin"), token=self.token("admin"))
             assert made.status_code == 200, made.text
         return path
+
+    def feed(self) -> Json:
+        """A new calendar feed of the customer."""
+        made = self.client.call("POST", "/calendar-feeds", {}, token=self.token("customer"))
+        assert made.status_code == 201, made.text
+        found: Json = made.get_json()
+        self.world.query("DELETE FROM calendar_feeds WHERE user_id = %s AND id <> %s", self.customer.id, found["id"])
+        return found
 
     def dead_job(self) -> str:
         """The id of a new job that is dead."""
@@ -239,6 +249,7 @@ class Cast(Joining):
             "wrong password": lambda: {"password": "not this one"},
             "name": lambda: {"name": f"Named by {role}"},
             "role": lambda: {"role": "provider"},
+            "feed": lambda: {"resourceId": str(self.provider.id)},
             "workspace": lambda: {"kind": "workspace", "name": "Room", "timeZone": "Europe/Berlin"},
             "new workspace": lambda: {"name": "Room", "timeZone": "Europe/Berlin"},
             "service": lambda: {
@@ -302,24 +313,10 @@ def _give_password(cast: Cast) -> None:
 def ask(cast: Cast, row: Row, role: str) -> TestResponse:
     """One request of the matrix."""
     path, body = cast.path(row), cast.body(row.send, role)
-    with _as_upgrade(row) as more:
+    with as_upgrade(row.path) as more:
         answer = cast.client.call(row.method, path, body, token=cast.token(role), **more)
         answer.close()
         return answer
-
-
-@contextlib.contextmanager
-def _as_upgrade(row: Row) -> Iterator[dict[str, Any]]:
-    """For /ws, what makes a request an upgrade; without Sec-WebSocket-Key it goes no further than the guard."""
-    if row.path != "/ws":
-        yield {}
-        return
-    left, right = socket.socketpair()
-    with left, right:  # in place of what gunicorn hands over
-        yield {
-            "headers": {"Connection": "Upgrade", "Upgrade": "websocket"},
-            "environ_base": {"gunicorn.socket": left},
-        }
 
 
 def name_of(row: Row) -> str:

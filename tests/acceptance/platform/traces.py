@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+from collections.abc import Iterator
 from typing import Any
 
 from werkzeug.test import TestResponse
@@ -34,3 +37,17 @@ def fingerprint(world: World) -> list[Json]:
 def without_id(answer: TestResponse) -> tuple[int, Json]:
     """What a client can tell one answer from another by."""
     return answer.status_code, {name: value for name, value in answer.get_json().items() if name != "requestId"}
+
+
+@contextlib.contextmanager
+def as_upgrade(path: str) -> Iterator[dict[str, Any]]:
+    """For /ws, what makes a request an upgrade; without Sec-WebSocket-Key it goes no further than the guard."""
+    if path != "/ws":
+        yield {}
+        return
+    left, right = socket.socketpair()
+    with left, right:  # in place of what gunicorn hands over
+        yield {
+            "headers": {"Connection": "Upgrade", "Upgrade": "websocket"},
+            "environ_base": {"gunicorn.socket": left},
+        }

@@ -72,6 +72,7 @@ class Person:
         self.call("POST", f"/bookings/{done['id']}/complete", reason, token=boss)
         self.call("POST", "/reviews", {"bookingId": done["id"], "rating": 5, "text": self.word("review")})
         self.hold()
+        self.call("POST", "/calendar-feeds", {"name": self.word("phone")})
         ahead = self.book(token=provider, key=f"{self.mark} for them")
         self.call("PATCH", f"/bookings/{ahead['id']}", {"notes": self.word("changed-notes")}, token=provider)
         gone = self.book()

@@ -97,6 +97,7 @@ def test_everything_is_in_the_export(person: Person, module_database_url: str) -
         "answers": 1,
         "resources": 0,
         "reports": 1,
+        "calendarFeeds": 1,
         # name, invitation; confirmed, completed; booked for them, its notes
         "audit": 6,
     }

@@ -92,6 +92,7 @@ def test_guards_are_told(document: Json) -> None:
 
 PUBLIC = (
     "/unsubscribe",
+    "/calendar/",
     "/webhooks/",
     *("/auth/", "/health", "/ready", "/metrics", "/openapi.json", "/docs", "/redoc", "/problems"),
     *("/reviews/services", "/reviews/providers"),
