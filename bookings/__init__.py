@@ -55,7 +55,6 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
     from bookings.booking.series_routes import blueprint as series
     from bookings.catalogue import routes as catalogue
     from bookings.catalogue import view_routes as directory
-    from bookings.feed import routes as feed
     from bookings.notification import routes as notification
     from bookings.payment import routes as payment
     from bookings.people.leaving import blueprint as leaving
@@ -89,8 +88,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
         (hold, signed_in),
         (waitlist, signed_in),
         *((each, signed_in) for each in (series, session.blueprint, session.of_bookings)),
-        (feed.public, public),
-        (feed.blueprint, signed_in),
+        *_calendars(),
         (payment.of_bookings, signed_in),
         (payment.blueprint, signed_in),
         (payment.webhooks, public),
@@ -102,3 +100,11 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
         (realtime.tickets, signed_in),
         (realtime.blueprint, handshake),
     ]
+
+
+def _calendars() -> list[tuple[Blueprint, Callable[[], None]]]:
+    """Calendars that other programs read."""
+    from bookings.auth import public, signed_in
+    from bookings.feed import routes as feed
+
+    return [(feed.public, public), (feed.blueprint, signed_in)]
