@@ -49,10 +49,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
     from bookings.auth import admins, public, signed_in
     from bookings.availability.closure_routes import blueprint as closure
     from bookings.availability.schedule_routes import blueprint as schedule
-    from bookings.booking import session_routes as session
-    from bookings.booking.hold_routes import blueprint as hold
     from bookings.booking.routes import blueprint as booking
-    from bookings.booking.series_routes import blueprint as series
     from bookings.catalogue import routes as catalogue
     from bookings.catalogue import view_routes as directory
     from bookings.notification import routes as notification
@@ -65,7 +62,6 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
     from bookings.report.routes import blueprint as report
     from bookings.resource.routes import blueprint as resource
     from bookings.review import routes as review
-    from bookings.waitlist.routes import blueprint as waitlist
 
     return [
         (platform, public),
@@ -85,10 +81,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
         (schedule, signed_in),
         (closure, signed_in),
         (booking, signed_in),
-        (hold, signed_in),
-        (waitlist, signed_in),
-        *((each, signed_in) for each in (series, session.blueprint, session.of_bookings)),
-        *_calendars(),
+        *_keeping_time(),
         (payment.of_bookings, signed_in),
         (payment.blueprint, signed_in),
         (payment.webhooks, public),
@@ -102,9 +95,14 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
     ]
 
 
-def _calendars() -> list[tuple[Blueprint, Callable[[], None]]]:
-    """Calendars that other programs read."""
+def _keeping_time() -> list[tuple[Blueprint, Callable[[], None]]]:
+    """Around bookings: times kept, waited for, repeated, shared, and read by calendar programs."""
     from bookings.auth import public, signed_in
+    from bookings.booking import session_routes as session
+    from bookings.booking.hold_routes import blueprint as hold
+    from bookings.booking.series_routes import blueprint as series
     from bookings.feed import routes as feed
+    from bookings.waitlist.routes import blueprint as waitlist
 
-    return [(feed.public, public), (feed.blueprint, signed_in)]
+    own = (hold, waitlist, series, session.blueprint, session.of_bookings, feed.blueprint)
+    return [*((each, signed_in) for each in own), (feed.public, public)]
