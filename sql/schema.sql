@@ -1,4 +1,4 @@
--- The schema after migration 0041, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0042, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
