@@ -49,6 +49,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
     from bookings.auth import admins, public, signed_in
     from bookings.availability.closure_routes import blueprint as closure
     from bookings.availability.schedule_routes import blueprint as schedule
+    from bookings.availability.slot_routes import blueprint as slot
     from bookings.booking.routes import blueprint as booking
     from bookings.catalogue import routes as catalogue
     from bookings.catalogue import view_routes as directory
@@ -80,6 +81,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
         (directory.blueprint, signed_in),
         (schedule, signed_in),
         (closure, signed_in),
+        (slot, public),
         (booking, signed_in),
         *_keeping_time(),
         (payment.of_bookings, signed_in),

@@ -119,6 +119,15 @@ def signed_in() -> None:
     g.actor = current_app.extensions["tokens"].verify(token.strip())[0]
 
 
+def if_signed_in() -> Actor | None:
+    """The caller of a route for everybody, if a token says who it is. Raises Unauthorized for one that is not valid."""
+    if "HTTP_AUTHORIZATION" not in request.environ:
+        return None
+    signed_in()
+    actor: Actor = g.actor
+    return actor
+
+
 def admins() -> None:
     """Guard: a valid access token of an admin is needed. Raises Unauthorized, Forbidden."""
     signed_in()

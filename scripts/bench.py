@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -25,7 +26,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 from uuid import UUID
 
-from benching import catalogue, database_time, dataset, pgbench, servers
+from benching import catalogue, database_time, dataset, pgbench, servers, slot_time
 from bookings.auth import Actor, Tokens
 from bookings.config import Settings
 from devtools.embedded import SetupError
@@ -42,6 +43,8 @@ def main() -> int:
     try:
         if options.database_time:
             return _database_time(options)
+        if options.slots:
+            return _slots(options)
         if not shutil.which("wrk"):
             raise SetupError("wrk is not installed: run apt-get install wrk.")
         with servers.running(
@@ -66,6 +69,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bookings", type=int, help="bookings loaded before (default 100000, 1000000)")
     parser.add_argument("--database-time", action="store_true", help="time the statements of lists and the dashboard")
+    parser.add_argument("--slots", action="store_true", help="time searches for slots as the table of claims grows")
+    parser.add_argument("--claims", type=int, default=10_000_000, help="with --slots: the largest table (default 10^7)")
+    parser.add_argument("--svg", metavar="FILE", help="with --slots: draw the times there")
     parser.add_argument("--times", type=int, default=1000, help="how often each request is timed (default 1000)")
     parser.add_argument("--plans", action="store_true", help="show what PostgreSQL does for each statement")
     parser.add_argument("--seconds", type=int, default=8, help="length of each measurement (default 8)")
@@ -100,6 +106,29 @@ def _database_time(options: argparse.Namespace) -> int:
     slow = [one["path"] for one in results if one["p99"] > database_time.BOUND]
     if slow:
         print(f"bench: more than {database_time.BOUND:.0f} ms at p99: {', '.join(slow)}.", file=sys.stderr)
+    return 1 if slow else 0
+
+
+def _slots(options: argparse.Namespace) -> int:
+    """Let the table of claims grow and time searches at each size; 1 when one takes longer than it may."""
+    results = {}
+    with slot_time.server(ROOT / ".data" / "bench-slots", options.port) as url:
+        environment = {**os.environ, "DATABASE_URL": url}
+        subprocess.run([sys.executable, "scripts/migrate.py", "up"], cwd=ROOT, env=environment, check=True)
+        growing = slot_time.Growing(url)
+        for size in [size for size in slot_time.SIZES if size <= options.claims]:
+            began = time.monotonic()
+            growing.grow(size)
+            print(f"  {size:,} claims after {time.monotonic() - began:.0f} s", file=sys.stderr)
+            results[size] = slot_time.measure(url, options.times)
+    print(slot_time.table(results))
+    if options.svg:
+        Path(options.svg).write_text(slot_time.plot(results))
+    if options.json:
+        Path(options.json).write_text(json.dumps(results, indent=2))
+    slow = {one["what"] for ones in results.values() for one in ones if one["bound"] and one["p99"] > one["bound"]}
+    if slow:
+        print(f"bench: slower than it may be: {', '.join(sorted(slow))}.", file=sys.stderr)
     return 1 if slow else 0
 
 

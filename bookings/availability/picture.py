@@ -32,6 +32,8 @@ class Candidate:
     """A resource that could be claimed."""
 
     id: UUID
+    #: the same as text, because answers name it thousands of times
+    text: str
     kind: str
     owner_id: UUID | None
     #: units at any instant

@@ -8,6 +8,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from bookings.availability import public_holidays, rules
+from bookings.availability.assignment import STRATEGIES
 from bookings.availability.layers import WEEKDAYS
 from bookings.availability.policy_schemas import MovingPolicy, NoShows, PolicyRules
 from bookings.catalogue.schemas import Policy
@@ -108,6 +109,13 @@ class NewCaps(Input):
     month = fields.Integer(strict=True, allow_none=True, validate=validate.Range(1, 100_000))
 
 
+class NewAssignment(Input):
+    """Who gets a booking of those who are free; said by the business or a service. `seed` is for random."""
+
+    strategy = fields.String(required=True, validate=validate.OneOf(STRATEGIES))
+    seed = Text(longest=100)
+
+
 def _minutes(lowest: int, highest: int, text: str) -> fields.Integer:
     return fields.Integer(
         strict=True, allow_none=True, validate=validate.Range(lowest, highest), metadata={"description": text}
@@ -132,6 +140,8 @@ class NewRules(PolicyRules):
             "The caps of all layers hold."
         },
     )
+
+    assignment = fields.Nested(NewAssignment, allow_none=True)
 
     @validates_schema
     def _fits_together(self, data: dict[str, Any], **_: Any) -> None:

@@ -42,6 +42,8 @@ _THESE = Prepared("availability.these", _sql.these)
 _TAKEN = Prepared("availability.taken", _sql.taken, binary=True)
 _COUNTED = Prepared("availability.counted", _sql.counted)
 _FAIRNESS = Prepared("availability.fairness", _sql.fairness)
+#: what a row of `taken` is about
+_BUSINESS_CLOSED, _CLOSED, _ALONE = b"B", b"C", b"A"
 #: local dates differ from those of UTC by so much at most
 _MARGIN = timedelta(days=2)
 _ABSENT = "Not everybody who delivers it together is there at present."
@@ -78,7 +80,7 @@ def read(
     for a service that is not offered, a length or party it does not take, and names that do not deliver it.
     """
     asked = _asked(settings, lower, upper, service_id, ignored_booking, ignored_hold, customer_id)
-    rows = reader.hot_rows(_WHO, asked)
+    rows = reader.hot_rows(_WHO, asked | {"named": array([str(id) for id in (named or {}).values()])})
     if not rows:
         raise Invalid([("serviceId", "There is no such service.")])
     found = _picture(settings, rows[0], lower, upper, asked)
@@ -136,6 +138,34 @@ def read_these(
     leading = len(everyone) if found.service is None else min(1, len(found.service["resourceIds"]))
     groups = tuple(Group(1, (one,), leads=number < leading) for number, one in enumerate(everyone))
     return _with_claims(reader, replace(found, terms=terms, groups=groups), asked)
+
+
+def terms_of_booking(booking: Mapping[str, Any]) -> Terms:
+    """What a booking of a service places, as it was agreed; `booking` is its row."""
+    return Terms(
+        length=round((booking["end_at"] - booking["start_at"]).total_seconds()),
+        before=booking["buffer_before_minutes"] * 60,
+        after=booking["buffer_after_minutes"] * 60,
+        units=booking["units"],
+        places=booking["session_places"],
+    )
+
+
+def read_booking(
+    reader: Reader, *, settings: Settings, booking: Mapping[str, Any], terms: Terms, lower: datetime, upper: datetime
+) -> Picture:
+    """Where a booking may move: its own resources, as if its own claims were not there."""
+    return read_these(
+        reader,
+        settings=settings,
+        resource_ids=booking["resource_ids"],
+        terms=terms,
+        lower=lower,
+        upper=upper,
+        service_id=booking["service_id"],
+        customer_id=booking["user_id"],
+        ignored_booking=booking["id"],
+    )
 
 
 def terms_of(
@@ -242,6 +272,7 @@ def _candidates(rows: Iterable[Sequence[Any]], business: str | None, service: st
     return tuple(
         Candidate(
             UUID(id),
+            id,
             kind,
             UUID(owner) if owner else None,
             capacity,
@@ -267,35 +298,35 @@ def _schedule(business: str | None, service: str | None, resource: str | None, z
 def _with_claims(reader: Reader, found: Picture, asked: Mapping[str, Any]) -> Picture:
     """Read what is taken around the starts, and the counts that caps need; each candidate once, though two groups may
     want it."""
-    everyone = found.candidates
-    terms = found.terms
+    everyone, terms = found.candidates, found.terms
+    alone = [one for one in everyone if one.exclusive]
+    shared = [one for one in everyone if not one.exclusive]
     lower = datetime.fromtimestamp(found.lower - terms.before, UTC)
     upper = _later(datetime.fromtimestamp(found.upper, UTC), timedelta(seconds=terms.length + terms.after))
     params = {
         **asked,
-        "resource_ids": array([str(one.id) for one in everyone]),
-        "exclusive": array(["t" if one.exclusive else "f" for one in everyone]),
+        "alone": array([one.text for one in alone]),
+        "shared": array([one.text for one in shared]),
         "between": f"[{lower.isoformat()},{upper.isoformat()})",
     }
-    for one in everyone:
-        one.closures, one.busy, one.claims = (), (), ()
+    by_id = {one.id.bytes: one for one in everyone}
     shut: list[tuple[int, int]] = []
-    for number, busy, during, units, places, closed in reader.hot_rows(_TAKEN, params):
-        at = int.from_bytes(number or b"")
-        if not at:
-            shut = picture.multirange(closed)
-            continue
-        one = everyone[at - 1]
-        one.busy, one.claims = picture.multirange(busy), picture.claims(during, units, places)
-        one.closures = picture.multirange(closed)
+    for kind, id, when, during, units, places in reader.hot_rows(_TAKEN, params):
+        if kind == _BUSINESS_CLOSED:
+            shut = picture.multirange(when)
+        elif kind == _CLOSED:
+            by_id[id or b""].closures = picture.multirange(when)
+        elif kind == _ALONE:
+            by_id[id or b""].busy = picture.multirange(when)
+        else:
+            by_id[id or b""].claims = picture.claims(during, units, places)
     if shut:
         for one in everyone:
             one.closures = [*one.closures, *shut]
-    shared = _shared(found.groups, everyone)
-    return _with_counts(reader, replace(found, groups=shared), asked)
+    return _with_counts(reader, replace(found, groups=_joined(found.groups, everyone)), asked)
 
 
-def _shared(groups: Iterable[Group], everyone: Iterable[Candidate]) -> tuple[Group, ...]:
+def _joined(groups: Iterable[Group], everyone: Iterable[Candidate]) -> tuple[Group, ...]:
     """The groups, with one and the same candidate wherever it occurs."""
     by_id = {one.id: one for one in everyone}
     return tuple(replace(group, candidates=tuple(by_id[one.id] for one in group.candidates)) for group in groups)

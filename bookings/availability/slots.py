@@ -15,9 +15,9 @@ from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import compress
+from itertools import compress, islice
 from math import floor
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from bookings.availability import matching
@@ -42,8 +42,7 @@ NAMED = 20
 _BYTE = 255
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """A time that can be booked: seconds since 1970.
 
     `places`: of a group session, the largest party that still fits; else how many such bookings still fit at the time.
@@ -53,7 +52,7 @@ class Slot:
     start: int
     end: int
     places: int
-    count: int
+    count: int  # type: ignore[assignment]
     candidates: tuple[Candidate, ...]
 
 
@@ -73,6 +72,8 @@ class Verdict:
     resource_id: UUID | None
     rule: str
     allowed: bool
+    #: asked of somebody who delivers
+    leads: bool = False
 
 
 def starts_of(picture: Picture) -> list[int]:
@@ -99,7 +100,7 @@ def find(picture: Picture, starts: Sequence[int] | None = None, *, named: int = 
     names = _named(picture.groups[0], lanes[0], free, len(starts), named)
     places = _places(look, lanes, totals)
     seconds = picture.terms.length
-    return [Slot(starts[i], starts[i] + seconds, places[i], totals[0][i], tuple(names[i])) for i in chosen]
+    return [Slot(starts[i], starts[i] + seconds, places[i], totals[0][i], names[i]) for i in chosen]
 
 
 def lanes_of(look: Look, group: Group, candidate: Candidate, *, whatever_is_claimed: bool = False) -> Lanes:
@@ -157,22 +158,48 @@ def _enough(groups: Sequence[Group], lanes: Sequence[Sequence[Lanes]], totals: S
     return _whole(found)
 
 
-def _named(group: Group, lanes: Sequence[Lanes], free: int, size: int, most: int) -> dict[int, list[Candidate]]:
-    """The first few who could take each free start."""
-    found: dict[int, list[Candidate]] = {i: [] for i in compress(range(size), free.to_bytes(size, "little"))}
-    wanted, full = free, bytes([1] * most + [0] * (256 - most))
-    got = 0
-    for candidate, lane in zip(group.candidates, lanes, strict=True):
-        if not wanted or not most:
-            break
-        here = _whole(lane) & wanted
-        if not here:
-            continue
-        for i in compress(range(size), here.to_bytes(size, "little")):
-            found[i].append(candidate)
-        got += here
-        wanted &= _whole(got.to_bytes(size, "little").translate(full))
+def _named(group: Group, lanes: Sequence[Lanes], free: int, size: int, most: int) -> dict[int, tuple[Candidate, ...]]:
+    """The first few who could take each free start.
+
+    Mostly they are found among the first twice as many, and the same ones at many starts: those are put together once
+    for each pattern of who is free.
+    """
+    starts = list(compress(range(size), free.to_bytes(size, "little")))
+    if not most:
+        return dict.fromkeys(starts, ())
+    near = group.candidates[: 2 * most]
+    known: dict[tuple[int, ...], tuple[Candidate, ...]] = {}
+    columns = list(zip(*lanes[: 2 * most], strict=True))
+    found: dict[int, tuple[Candidate, ...]] = {}
+    for i in starts:
+        pattern = columns[i]
+        names = known.get(pattern)
+        if names is None:
+            names = known[pattern] = tuple(islice(compress(near, pattern), most))
+        found[i] = names
+    if len(group.candidates) > 2 * most:
+        _complete(found, group.candidates[2 * most :], lanes[2 * most :], size, most)
     return found
+
+
+def _complete(
+    found: dict[int, tuple[Candidate, ...]], more: Sequence[Candidate], lanes: Sequence[Lanes], size: int, most: int
+) -> None:
+    """Go on where too few were found, looking only at starts that somebody is free at."""
+    short = {i: list(names) for i, names in found.items() if len(names) < most}
+    waiting = bytearray(size)
+    for i in short:
+        waiting[i] = 1
+    wanted = _whole(waiting)
+    for candidate, lane in zip(more, lanes, strict=True):
+        if not wanted:
+            break
+        if here := _whole(lane) & wanted:
+            for i in compress(range(size), here.to_bytes(size, "little")):
+                short[i].append(candidate)
+                waiting[i] = len(short[i]) < most
+            wanted = _whole(waiting)
+    found.update((i, tuple(names)) for i, names in short.items())
 
 
 def _places(look: Look, lanes: Sequence[Sequence[Lanes]], totals: Sequence[Sequence[int]]) -> Sequence[int]:
@@ -258,9 +285,9 @@ def explain(picture: Picture, start: datetime | int) -> list[Verdict]:
                 continue
             seen.add((one.id, group.leads))
             for rule in look.rules_of_schedule(group.leads):
-                verdicts.append(Verdict(one.id, NAMES[rule], _alone(look, rule, one.schedule)))
+                verdicts.append(Verdict(one.id, NAMES[rule], _alone(look, rule, one.schedule), group.leads))
             for of_resource in OF_RESOURCE:
-                verdicts.append(Verdict(one.id, NAMES[of_resource], _alone(look, of_resource, one)))
+                verdicts.append(Verdict(one.id, NAMES[of_resource], _alone(look, of_resource, one), group.leads))
     return verdicts
 
 

@@ -11,7 +11,15 @@ from flask import Blueprint, current_app, g
 from bookings import http
 from bookings.answer import Answer
 from bookings.booking import hold_listing, holds
-from bookings.booking.errors import HoldAtLimit, HoldEnded, NotForYou, ResourceChanged, SlotTaken, TooManyHolds
+from bookings.booking.errors import (
+    HoldAtLimit,
+    HoldEnded,
+    NotBookable,
+    NotForYou,
+    ResourceChanged,
+    SlotTaken,
+    TooManyHolds,
+)
 from bookings.booking.hold_schemas import Extension, Hold, HoldPage, HoldQuery, NewHold
 from bookings.errors import Forbidden, NotFound
 from bookings.http import caller, database, endpoint
@@ -20,7 +28,9 @@ blueprint = Blueprint("hold", __name__, url_prefix="/holds")
 
 
 @blueprint.post("")
-@endpoint(body=NewHold, answers={201: Hold}, problems=(SlotTaken, ResourceChanged, NotForYou, TooManyHolds))
+@endpoint(
+    body=NewHold, answers={201: Hold}, problems=(SlotTaken, NotBookable, ResourceChanged, NotForYou, TooManyHolds)
+)
 def create(body: dict[str, Any]) -> Answer:
     """Keep a time for a few minutes, for oneself or as staff for a customer. Book it with `POST /bookings {holdId}`."""
     key = http.idempotency_key()

@@ -10,7 +10,7 @@ from typing import Any
 
 from bookings import queries
 from bookings.availability import service as availability
-from bookings.availability.picture import Picture, Terms
+from bookings.availability.picture import Picture
 from bookings.availability.service import Reader
 from bookings.booking import deciding, expiry, overbooking, plain, refusals
 from bookings.booking.errors import SlotTaken
@@ -83,21 +83,5 @@ def read_booking(
     """The picture in which a booking may move, for starts between two instants: its resources, on its own terms."""
     if booking["service_id"] is None:
         return plain.read_plain(reader, settings, booking, lower, upper)
-    terms = Terms(
-        length=round((booking["end_at"] - booking["start_at"]).total_seconds()),
-        before=booking["buffer_before_minutes"] * 60,
-        after=booking["buffer_after_minutes"] * 60,
-        units=booking["units"],
-        places=booking["session_places"],
-    )
-    return availability.read_these(
-        reader,
-        settings=settings,
-        resource_ids=booking["resource_ids"],
-        terms=terms,
-        lower=lower,
-        upper=upper,
-        service_id=booking["service_id"],
-        customer_id=booking["user_id"],
-        ignored_booking=booking["id"],
-    )
+    terms = availability.terms_of_booking(booking)
+    return availability.read_booking(reader, settings=settings, booking=booking, terms=terms, lower=lower, upper=upper)

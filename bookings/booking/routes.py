@@ -15,6 +15,7 @@ from bookings.booking.errors import (
     BookingClosed,
     HoldEnded,
     MovedTooOften,
+    NotBookable,
     NotForYou,
     ResourceChanged,
     SlotTaken,
@@ -47,7 +48,7 @@ _STEP = (NotFound, StaffOnly, TransitionRefused, TooEarly, TooLate, Forbidden, C
     body=NewBooking,
     quick=quick.new_booking,
     answers={201: Booking},
-    problems=(SlotTaken, ResourceChanged, NotForYou, HoldEnded),
+    problems=(SlotTaken, NotBookable, ResourceChanged, NotForYou, HoldEnded),
 )
 def create(body: dict[str, Any]) -> Answer:
     """Book a provider, a workspace or any resource, several together, a service, or what a hold keeps.
@@ -92,7 +93,17 @@ def history(booking_id: UUID) -> Answer:
 @endpoint(
     body=BookingChange,
     answers={200: Booking},
-    problems=(NotFound, SlotTaken, ResourceChanged, BookingClosed, TooLate, MovedTooOften, Forbidden, Conflict),
+    problems=(
+        NotFound,
+        SlotTaken,
+        NotBookable,
+        ResourceChanged,
+        BookingClosed,
+        TooLate,
+        MovedTooOften,
+        Forbidden,
+        Conflict,
+    ),
     conditional=True,
 )
 def change(booking_id: UUID, body: dict[str, Any]) -> Answer:
@@ -167,7 +178,17 @@ def no_show(booking_id: UUID, body: dict[str, Any]) -> Answer:
 @endpoint(
     body=Reassignment,
     answers={200: Booking},
-    problems=(NotFound, StaffOnly, NotForYou, SlotTaken, ResourceChanged, BookingClosed, Forbidden, Conflict),
+    problems=(
+        NotFound,
+        StaffOnly,
+        NotForYou,
+        SlotTaken,
+        NotBookable,
+        ResourceChanged,
+        BookingClosed,
+        Forbidden,
+        Conflict,
+    ),
     conditional=True,
 )
 def reassign(booking_id: UUID, body: dict[str, Any]) -> Answer:

@@ -14,6 +14,7 @@ from bookings.booking import series, series_changes
 from bookings.booking.errors import (
     BookingClosed,
     MovedTooOften,
+    NotBookable,
     NotForYou,
     ResourceChanged,
     SeriesRefused,
@@ -49,7 +50,11 @@ def preview(body: dict[str, Any]) -> Answer:
 
 
 @blueprint.post("")
-@endpoint(body=NewSeries, answers={201: MadeSeries}, problems=(SeriesRefused, SlotTaken, ResourceChanged, NotForYou))
+@endpoint(
+    body=NewSeries,
+    answers={201: MadeSeries},
+    problems=(SeriesRefused, SlotTaken, NotBookable, ResourceChanged, NotForYou),
+)
 def create(body: dict[str, Any]) -> Answer:
     """Book a series: all of it, or what can be had of it, at once."""
     key = http.idempotency_key()

@@ -16,11 +16,14 @@ json_build_array(r.id, r.kind, r.owner_id, r.capacity, r.schedule_version, r.tim
     SELECT {said}::text FROM schedules AS s WHERE s.layer = 'resource' AND s.subject_id = r.id))
 
 -- name: who
--- A service, what the layers say, who delivers it and what it needs besides, each in the order of preference.
+-- A service, what the layers say, who delivers it and what it needs besides, each in the order of preference. Where
+-- somebody is named who delivers it, nobody else does.
 SELECT {catalogue.document}, {business_spoken}, {service_spoken},
        (SELECT coalesce(json_agg({candidate} ORDER BY d.position), '[]')
           FROM service_resources AS d JOIN resources AS r ON r.id = d.resource_id
-         WHERE d.service_id = s.id AND r.active)::text,
+         WHERE d.service_id = s.id AND r.active AND (r.id = ANY (%(named)s::uuid[]) OR NOT EXISTS (
+                SELECT FROM service_resources AS n JOIN resources AS m ON m.id = n.resource_id
+                 WHERE n.service_id = s.id AND n.resource_id = ANY (%(named)s) AND m.active)))::text,
        (SELECT coalesce(json_agg(json_build_array(q.kind, q.count, (
                 SELECT coalesce(json_agg({candidate} ORDER BY array_position(q.resource_ids, r.id), r.name, r.id), '[]')
                   FROM resources AS r
@@ -44,21 +47,29 @@ a.resource_id = c.id AND a.during && %(between)s::tstzrange AND a.released_at IS
    AND (a.booking_id = %(ignored_booking)s::uuid) IS NOT TRUE AND (a.hold_id = %(ignored_hold)s::uuid) IS NOT TRUE
 
 -- name: taken
--- What is claimed of each candidate and when it is closed; of those that one can have alone only when, of the others how
--- much. Number 0 is the whole business. In binary form, because a month of a thousand people is many ranges.
-SELECT 0, NULL::tstzmultirange, NULL::tstzrange[], NULL::integer[], NULL::integer[], range_agg(x.during)
+-- What is claimed of each candidate and when it is closed; of those that one can have alone (A) only when, of the others
+-- (S) how much; the closures of each (C) and of the whole business (B). In binary form, because a month of a thousand
+-- people is many ranges. Each resource is looked up by itself, in an index that knows it and the time.
+SELECT 'B', NULL::uuid, range_agg(x.during), NULL::tstzrange[], NULL::integer[], NULL::integer[]
   FROM closures AS x WHERE x.resource_id IS NULL AND x.during && %(between)s::tstzrange
+HAVING count(*) > 0
 UNION ALL
-SELECT c.number::integer, alone.busy, shared.during, shared.units, shared.places, closed.during
-  FROM unnest(%(resource_ids)s::uuid[], %(exclusive)s::boolean[]) WITH ORDINALITY AS c (id, exclusive, number),
-       LATERAL (SELECT range_agg(a.during) AS busy FROM allocations AS a
-                 WHERE c.exclusive AND a.exclusive AND {stands}) AS alone,
+SELECT 'C', x.resource_id, range_agg(x.during), NULL, NULL, NULL
+  FROM closures AS x
+ WHERE x.resource_id = ANY (%(alone)s::uuid[] || %(shared)s::uuid[]) AND x.during && %(between)s
+ GROUP BY x.resource_id
+UNION ALL
+SELECT 'A', c.id, taken.during, NULL, NULL, NULL
+  FROM unnest(%(alone)s) AS c (id),
+       LATERAL (SELECT range_agg(a.during) AS during FROM allocations AS a WHERE a.exclusive AND {stands}) AS taken
+ WHERE taken.during IS NOT NULL
+UNION ALL
+SELECT 'S', c.id, NULL, taken.during, taken.units, taken.places
+  FROM unnest(%(shared)s) AS c (id),
        LATERAL (SELECT array_agg(a.during) AS during, array_agg(a.units) AS units,
                        array_agg(coalesce(a.places, 0)) AS places
-                  FROM allocations AS a WHERE NOT c.exclusive AND NOT a.exclusive AND {stands}) AS shared,
-       LATERAL (SELECT range_agg(x.during) AS during FROM closures AS x
-                 WHERE x.resource_id = c.id AND x.during && %(between)s::tstzrange) AS closed
- WHERE alone.busy IS NOT NULL OR shared.during IS NOT NULL OR closed.during IS NOT NULL
+                  FROM allocations AS a WHERE NOT a.exclusive AND {stands}) AS taken
+ WHERE taken.during IS NOT NULL
 
 -- name: counted
 -- How many bookings begin on each local date, for caps: of resources (number from 1), holds included; and each booking of
@@ -104,3 +115,11 @@ ON CONFLICT (service_id, resource_id) DO UPDATE SET turn = excluded.turn
 -- Commands that choose by what others were given, or that count, come one after the other. Locks are always taken before
 -- any claim, in the order given, which is that of their numbers.
 SELECT pg_advisory_xact_lock(n) FROM unnest(%(numbers)s::bigint[]) AS n
+
+-- name: booking_to_move
+-- A booking that somebody may see, with what it placed: for the question where it could move.
+SELECT b.id, b.user_id, b.service_id, b.resource_ids, b.start_at, b.end_at, b.units, b.party_size, b.session_places,
+       b.buffer_before_minutes, b.buffer_after_minutes
+  FROM bookings AS b
+ WHERE b.id = %(id)s AND (%(is_admin)s OR b.user_id = %(actor_id)s OR EXISTS (
+       SELECT FROM resources WHERE id = ANY (b.resource_ids) AND owner_id = %(actor_id)s))

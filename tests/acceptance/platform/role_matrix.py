@@ -111,6 +111,8 @@ ROWS = (
     Row("GET", "/closures/{closureId}", (401, 403, 403, 200, 404, 200)),
     Row("DELETE", "/closures/{closureId}", (401, 404, 404, 204, 404, 204)),
     Row("GET", "/resources/{resourceId}/free-busy", _SIGNED_IN),
+    Row("GET", "/slots", _ANYBODY, given="a service"),
+    Row("GET", "/availability/explain", _ANYBODY, given="a service"),
     Row("GET", "/bookings", _SIGNED_IN),
     Row("POST", "/bookings", (401, 201, 403, 201, 403, 201), send="booking for the customer"),
     Row("POST", "/bookings/series", (401, 201, 403, 201, 403, 201), send="series for the customer"),

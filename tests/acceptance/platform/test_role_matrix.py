@@ -90,6 +90,10 @@ class Cast(Joining):
     def path(self, row: Row) -> str:
         """The row's path with an object of its own in it."""
         path = row.path.replace("{resourceId}", str(self.provider.id)).replace("{code}", "slot-taken")
+        if row.given == "a service":
+            offered = {**(self.body("service", "admin") or {}), "resourceIds": [str(self.provider.id)]}
+            path += f"?serviceId={self.made('/services', offered)}"
+            path += "&at=2027-07-05T09:00:00Z" if "explain" in path else ""
         path = path.replace("{name}", "start.js").replace("{userId}", str(self.world.user().id))
         path = path.replace("{providerId}", str(self.provider.id))
         path = path.replace("{jobId}", self.dead_job()) if "{jobId}" in path else path

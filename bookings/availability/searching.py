@@ -1,0 +1,235 @@
+"""What people ask: when can I come, and why not then. Reads a picture, asks slots.py, writes the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from bookings import clock, queries
+from bookings.auth import Actor
+from bookings.availability import assignment, hours, service, slots
+from bookings.availability.lanes import MEANINGS, dates_of
+from bookings.availability.picture import Picture
+from bookings.availability.slot_schemas import MOST_DAYS
+from bookings.availability.slots import Slot, Verdict
+from bookings.config import Settings
+from bookings.db import Database
+from bookings.errors import Invalid, Unauthorized
+from bookings.fields import instant_text
+
+_DAY = 86_400
+_FIRST = date(1970, 1, 1).toordinal()
+_sql = queries.load("availability")
+#: so many resources of a group are explained
+EXPLAINED = 50
+Answer = dict[str, Any]
+
+
+def find(database: Database, *, settings: Settings, actor: Actor | None, query: Mapping[str, Any]) -> Answer:
+    """Every start that can be booked between two bounds, by local date. Raises Invalid, Unauthorized."""
+    zone = ZoneInfo(query.get("timeZone") or settings.business_time_zone)
+    lower, upper = bounds(query.get("from_"), query.get("to"), zone)
+    picture = _read(database, settings, actor, query, lower, upper)
+    found = slots.find(picture)
+    told = _ranges(picture, found, zone) if query["format"] == "range" else _times(found, zone)
+    return {
+        "serviceId": query["serviceId"],
+        "timeZone": zone.key,
+        "from": _text(picture.lower),
+        "to": _text(picture.upper),
+        "duration": picture.terms.length // 60,
+        "days": told,
+    }
+
+
+def bounds(first: date | datetime | None, last: date | datetime | None, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """The first instant and the one behind the last. Raises Invalid for what is empty or longer than 62 days."""
+    now = clock.now().replace(microsecond=0)
+    lower = now if first is None else _instant(first, zone)
+    if last is None:
+        upper = lower + timedelta(days=7)
+    else:
+        upper = _instant(last, zone) if isinstance(last, datetime) else _instant(last + timedelta(days=1), zone)
+    if upper <= lower:
+        raise Invalid([("to", "Must be after from.")])
+    # A local day may have an hour or two more than others.
+    if upper - lower > timedelta(days=MOST_DAYS, hours=0 if isinstance(last, datetime) else 2):
+        raise Invalid([("to", f"Is more than {MOST_DAYS} days after from; ask for less at a time.")])
+    return lower, upper
+
+
+def _instant(bound: date | datetime, zone: ZoneInfo) -> datetime:
+    if isinstance(bound, datetime):
+        return bound.astimezone(UTC)
+    return datetime.fromtimestamp(hours.instant(bound, 0, zone), UTC)
+
+
+def _read(
+    database: Database,
+    settings: Settings,
+    actor: Actor | None,
+    query: Mapping[str, Any],
+    lower: datetime,
+    upper: datetime,
+) -> Picture:
+    """Raises Invalid, Unauthorized."""
+    if booking_id := query.get("rescheduleBookingId"):
+        return _read_booking(database, settings, actor, query, booking_id, lower, upper)
+    return service.read(
+        database,
+        settings=settings,
+        service_id=query["serviceId"],
+        lower=lower,
+        upper=upper,
+        minutes=query.get("duration"),
+        party_size=query.get("partySize"),
+        customer_id=actor.id if actor else None,
+        named={"resourceId": query["resourceId"]} if query.get("resourceId") else None,
+    )
+
+
+def _read_booking(
+    database: Database,
+    settings: Settings,
+    actor: Actor | None,
+    query: Mapping[str, Any],
+    booking_id: UUID,
+    lower: datetime,
+    upper: datetime,
+) -> Picture:
+    if actor is None:
+        raise Unauthorized
+    seen_by = {"id": booking_id, "actor_id": actor.id, "is_admin": actor.is_admin}
+    with database.transaction() as tx:
+        booking = tx.one(_sql.booking_to_move, seen_by)
+        if booking is None or booking["service_id"] != query["serviceId"]:
+            raise Invalid([("rescheduleBookingId", "There is no such booking of this service.")])
+        terms = service.terms_of_booking(booking)
+        if query.get("duration", terms.length // 60) * 60 != terms.length:
+            raise Invalid([("duration", f"A booking that moves keeps its length of {terms.length // 60} minutes.")])
+        if query.get("partySize", booking["party_size"]) != booking["party_size"]:
+            raise Invalid([("partySize", f"A booking that moves keeps its party of {booking['party_size']}.")])
+        if query.get("resourceId") and query["resourceId"] not in booking["resource_ids"]:
+            raise Invalid([("resourceId", "A booking that moves keeps its resources.")])
+        return service.read_booking(tx, settings=settings, booking=booking, terms=terms, lower=lower, upper=upper)
+
+
+def _times(found: Sequence[Slot], zone: ZoneInfo) -> list[Answer]:
+    texts: dict[int, list[str]] = {}
+
+    def ids(slot: Slot) -> list[str]:
+        """Many slots share one and the same tuple of candidates."""
+        known = texts.get(id(slot.candidates))
+        if known is None:
+            known = texts[id(slot.candidates)] = [one.text for one in slot.candidates]
+        return known
+
+    return [
+        {
+            "date": day.isoformat(),
+            "slots": [
+                {
+                    "startAt": _text(slot.start),
+                    "endAt": _text(slot.end),
+                    "places": slot.places,
+                    "resourceCount": slot.count,
+                    "resourceIds": ids(slot),
+                }
+                for slot in group
+            ],
+        }
+        for day, group in _by_date(found, zone)
+    ]
+
+
+def _by_date(found: Sequence[Slot], zone: ZoneInfo) -> Iterable[tuple[date, Sequence[Slot]]]:
+    for day, lower, upper in dates_of([slot.start for slot in found], zone):
+        yield day, found[lower:upper]
+
+
+def _ranges(picture: Picture, found: Sequence[Slot], zone: ZoneInfo) -> list[Answer]:
+    number = {start: at for at, start in enumerate(slots.starts_of(picture))}
+    days = []
+    for day, group in _by_date(found, zone):
+        runs: list[list[Slot]] = []
+        for slot in group:
+            if runs and number[slot.start] == number[runs[-1][-1].start] + 1:
+                runs[-1].append(slot)
+            else:
+                runs.append([slot])
+        days.append({"date": day.isoformat(), "ranges": [_range(run) for run in runs]})
+    return days
+
+
+def _range(run: Sequence[Slot]) -> Answer:
+    return {
+        "startAt": _text(run[0].start),
+        "lastStartAt": _text(run[-1].start),
+        "endAt": _text(run[-1].end),
+        "starts": len(run),
+        "places": min(slot.places for slot in run),
+    }
+
+
+def _text(seconds: int) -> str:
+    """As fields.instant_text writes it, from parts that are remembered: an answer has thousands."""
+    day, second = divmod(seconds, _DAY)
+    return _date_text(day) + _clock_text(second)
+
+
+@lru_cache(maxsize=1024)
+def _date_text(day: int) -> str:
+    return date.fromordinal(_FIRST + day).isoformat()
+
+
+@lru_cache(maxsize=4096)
+def _clock_text(second: int) -> str:
+    return f"T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}Z"
+
+
+def explain(database: Database, *, settings: Settings, actor: Actor | None, query: Mapping[str, Any]) -> Answer:
+    """Whether one start can be booked, and what every rule says of it. Raises Invalid, Unauthorized."""
+    at: datetime = query["at"]
+    picture = _read(database, settings, actor, query, at, at + timedelta(seconds=1))
+    found = slots.at(picture, at)
+    few = picture.only(lambda group: group.candidates[:EXPLAINED])
+    verdicts = slots.explain(few, at)
+    fairness: assignment.Fairness = {}
+    if assignment.needs_fairness(picture, found):
+        leading = [one for group, free in zip(picture.groups, found.free, strict=True) if group.leads for one in free]
+        fairness = service.fairness(database, picture, leading, at)
+    assigned = assignment.choose(picture, found, fairness)
+    free_ids = [{one.id for one in free} for free in found.free]
+    return {
+        "serviceId": query["serviceId"],
+        "startAt": instant_text(at),
+        "endAt": instant_text(at + timedelta(seconds=picture.terms.length)),
+        "bookable": found.enough,
+        "rules": [_told(one) for one in verdicts if one.resource_id is None],
+        "groups": [
+            {
+                "needed": group.count,
+                "delivers": group.leads,
+                "free": len(free),
+                "candidates": len(all_.candidates),
+                "resources": [
+                    {
+                        "resourceId": one.id,
+                        "allowed": one.id in free,
+                        "rules": [_told(v) for v in verdicts if v.resource_id == one.id and v.leads == group.leads],
+                    }
+                    for one in group.candidates
+                ],
+            }
+            for group, all_, free in zip(few.groups, picture.groups, free_ids, strict=True)
+        ],
+        "assignment": assignment.document(assigned) if assigned else None,
+    }
+
+
+def _told(verdict: Verdict) -> Answer:
+    return {"rule": verdict.rule, "allowed": verdict.allowed, "message": MEANINGS[verdict.rule]}
