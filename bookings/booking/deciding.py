@@ -23,22 +23,25 @@ NAMED = 3
 Read = Callable[[datetime, datetime], Picture]
 
 
-def settle(
-    reader: Reader, picture: Picture, read: Read, start_at: datetime, before: Assigned | None = None
-) -> Assigned:
-    """Who is claimed at a start; `before`: those who were chosen before they were locked, and the reasons of then.
+def settle(reader: Reader, picture: Picture, read: Read, start_at: datetime) -> Assigned:
+    """Who is claimed at a start. Raises SlotTaken, or NotBookable naming the rules; both with the next starts at which
+    the same wish could be had."""
+    assigned = choose(reader, picture, start_at)
+    if assigned is None:
+        raise refusal(picture, read, start_at)
+    return assigned
 
-    Raises SlotTaken, or NotBookable naming the rules; both with the next starts at which the same wish could be had.
-    """
+
+def choose(reader: Reader, picture: Picture, start_at: datetime, before: Assigned | None = None) -> Assigned | None:
+    """Who is claimed at a start, if there are enough; `before`: those who were chosen before they were locked, and the
+    reasons of then."""
     found = slots.at(picture, start_at)
     fairness: assignment.Fairness = {}
     if assignment.needs_fairness(picture, found):
         leading = [one for group, free in zip(picture.groups, found.free, strict=True) if group.leads for one in free]
         fairness = availability.fairness(reader, picture, leading, start_at)
     assigned = assignment.choose(picture, found, fairness)
-    if assigned is None:
-        raise refusal(picture, read, start_at)
-    return replace(assigned, because=before.because) if before else assigned
+    return replace(assigned, because=before.because) if assigned and before else assigned
 
 
 def refusal(picture: Picture, read: Read, start_at: datetime) -> SlotTaken | NotBookable:

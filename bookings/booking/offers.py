@@ -117,7 +117,7 @@ def create(
     for race in range(_RACES):
         booked = None
         try:
-            booked = database.run(lambda tx: _alone(tx, ask)) if race else _once(database, ask)
+            booked = _try(database, ask, alone=race > 0)
         except (SlotTaken, NotBookable) as error:
             if "nextFree" in error.extra and _standing(database, ask) is None:
                 raise
@@ -139,9 +139,13 @@ def claim(
     ask = Ask(settings, body, wish)
     picture = _read(tx, ask)
     if _depends_on_others(picture):
-        picture, assigned = _decided(tx, ask)
-        _turn(tx, ask, picture, assigned)
-        return agreed(tx, ask, picture, assigned)
+        _settle(tx, ask, picture)
+        found = _decided(tx, ask)
+        if found is None:
+            picture = _read(tx, ask)
+            found = picture, _settle(tx, ask, picture)
+        _turn(tx, ask, *found)
+        return agreed(tx, ask, *found)
     if race:
         turn = wish["id"].int + race
         picture = picture.only(lambda group: _rotated(group.candidates, turn))
@@ -167,18 +171,22 @@ def check_customer(database: Database, ask: Ask) -> None:
     _standing(database, ask)
 
 
-def _once(database: Database, ask: Ask) -> Row | None:
+def _try(database: Database, ask: Ask, *, alone: bool) -> Row | None:
     """Judge and book; no row when what was read is not true any more. Raises SlotTaken when somebody was quicker, and
-    the refusals."""
+    the refusals. Whoever is refused is so before any lock, so that others need not wait for what is free instead."""
     picture = _read(database, ask)
-    if _depends_on_others(picture):
+    assigned = _settle(database, ask, picture)
+    if alone or _depends_on_others(picture):
         return database.run(lambda tx: _alone(tx, ask))
-    return database.hot(_CREATE, agreed(database, ask, picture, _settle(database, ask, picture)))
+    return database.hot(_CREATE, agreed(database, ask, picture, assigned))
 
 
 def _alone(tx: Tx, ask: Ask) -> Row | None:
-    """The same, decided under locks."""
-    picture, assigned = _decided(tx, ask)
+    """The same, decided under locks. No row, too, when it cannot be had any more."""
+    found = _decided(tx, ask)
+    if found is None:
+        return None
+    picture, assigned = found
     booking = agreed(tx, ask, picture, assigned)
     expiry.clear(tx, booking)
     rows = tx.hot_rows(_CREATE, booking)
@@ -187,18 +195,18 @@ def _alone(tx: Tx, ask: Ask) -> Row | None:
     return rows[0] if rows else None
 
 
-def _decided(tx: Tx, ask: Ask) -> tuple[Picture, Assigned]:
+def _decided(tx: Tx, ask: Ask) -> tuple[Picture, Assigned] | None:
     """Who is claimed while nobody else chooses for this service or books for this customer; and with the caps of what
     is chosen counted under their locks."""
     availability.lock(tx, [f"assignment:{ask.body['serviceId']}", f"customer:{ask.wish['user_id']}"])
     picture = _read(tx, ask)
-    assigned = _settle(tx, ask, picture)
-    if capped := deciding.locks_of(assigned.claimed):
+    assigned = _allowed(ask, deciding.choose(tx, picture, ask.wish["start_at"]))
+    if assigned and (capped := deciding.locks_of(assigned.claimed)):
         availability.lock(tx, capped)
         chosen = set(assigned.claimed_ids)
         picture = _read(tx, ask).only(lambda group: [one for one in group.candidates if one.id in chosen])
-        assigned = _settle(tx, ask, picture, assigned)
-    return picture, assigned
+        assigned = deciding.choose(tx, picture, ask.wish["start_at"], assigned)
+    return (picture, assigned) if assigned else None
 
 
 def _turn(tx: Tx, ask: Ask, picture: Picture, assigned: Assigned) -> None:
@@ -222,14 +230,20 @@ def _depends_on_others(picture: Picture) -> bool:
     return deciding.capped(picture) or (several and assignment.strategy_of(picture) != assignment.LEAST_BUSY)
 
 
-def _settle(reader: Reader, ask: Ask, picture: Picture, before: Assigned | None = None) -> Assigned:
-    """Who is claimed; `before`: the same as was chosen before it was locked. Raises NotForYou, and as deciding does."""
+def _settle(reader: Reader, ask: Ask, picture: Picture) -> Assigned:
+    """Who is claimed. Raises NotForYou, and as deciding does."""
 
     def read(lower: datetime, upper: datetime) -> Picture:
         return ask.read(reader, lower, upper)
 
-    assigned = deciding.settle(reader, picture, read, ask.wish["start_at"], before)
-    if not ask.wish["unrestricted"] and not any(one.owner_id for one in assigned.claimed):
+    assigned = deciding.settle(reader, picture, read, ask.wish["start_at"])
+    _allowed(ask, assigned)
+    return assigned
+
+
+def _allowed(ask: Ask, assigned: Assigned | None) -> Assigned | None:
+    """Raises NotForYou for a provider who books for somebody else what is nobody's."""
+    if assigned and not ask.wish["unrestricted"] and not any(one.owner_id for one in assigned.claimed):
         raise _not_for_you()
     return assigned
 

@@ -128,7 +128,7 @@ class Growing:
         """Add claims until there are so many: first those of the searched month, then those of other times and of
         other people."""
         with psycopg.connect(self.url, autocommit=True) as connection:
-            rebuilt = size - self.size > 2_000_000
+            rebuilt = size - self.size > 500_000
             definitions = _drop_guards(connection) if rebuilt else []
             if not self.size:
                 self._month(connection, 0, FEW, 0)

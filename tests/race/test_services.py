@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -53,6 +54,50 @@ def test_exactly_as_many_as_just_enough(crowd: Crowd, world: World, undisturbed:
     people = [world.user() for _ in range(SIZE)]
     service = offer(crowd, world, resourceIds=[str(world.provider().id) for _ in range(SIZE)])
     check(crowd.together([book(person, service) for person in people]), SIZE)
+
+
+def assigned(crowd: Crowd, world: World, service: str, strategy: str) -> None:
+    """From now on the service is assigned so."""
+    body = {"rules": {"assignment": {"strategy": strategy, "seed": "race"}, "slotIntervalMinutes": 1}}
+    reply = crowd.one(Request("PUT", f"/schedules/services/{service}", body, world.admin()))
+    assert reply.status == 200, reply.body
+
+
+@pytest.mark.parametrize("strategy", ["least_busy", "priority", "round_robin", "random"])
+def test_every_strategy_serves_exactly_k(crowd: Crowd, world: World, undisturbed: None, strategy: str) -> None:
+    """Seven are free, fifty ask: each of the seven is booked once."""
+    people = [world.user() for _ in range(SIZE)]
+    providers = [str(world.provider().id) for _ in range(7)]
+    service = offer(crowd, world, resourceIds=providers)
+    assigned(crowd, world, service, strategy)
+    replies = crowd.together([book(person, service) for person in people])
+    check(replies, 7)
+    assert {reply.body["providerId"] for reply in replies if reply.status == 201} == set(providers)
+
+
+def test_turns_go_round_whoever_asks_at_once(crowd: Crowd, world: World, undisturbed: None) -> None:
+    """Fifty at fifty different times: nobody is in anybody's way, and each of five is booked ten times."""
+    providers = [str(world.provider().id) for _ in range(5)]
+    service = offer(crowd, world, resourceIds=providers, durations=[{"minutes": 1, "price": 0}])
+    assigned(crowd, world, service, "round_robin")
+    requests = [
+        plain(world.user(), 9 + number / 60, 9 + (number + 1) / 60, serviceId=service) for number in range(SIZE)
+    ]
+    replies = crowd.together(requests)
+    check(replies, SIZE)
+    assert Counter(reply.body["providerId"] for reply in replies) == dict.fromkeys(providers, SIZE // 5)
+
+
+def test_caps_hold_whoever_asks_at_once(crowd: Crowd, world: World, undisturbed: None) -> None:
+    """Three bookings a day: of fifty at different times exactly three are made."""
+    provider = str(world.provider().id)
+    service = offer(crowd, world, resourceIds=[provider], durations=[{"minutes": 1, "price": 0}])
+    body = {"rules": {"resourceCaps": {"day": 3}, "slotIntervalMinutes": 1}}
+    assert crowd.one(Request("PUT", f"/schedules/resources/{provider}", body, world.admin())).status == 200
+    requests = [
+        plain(world.user(), 9 + number / 60, 9 + (number + 1) / 60, serviceId=service) for number in range(SIZE)
+    ]
+    assert statuses(crowd.together(requests)) == {201: 3, 409: SIZE - 3}
 
 
 def test_a_provider_and_a_room_each(crowd: Crowd, world: World, undisturbed: None) -> None:
