@@ -96,6 +96,9 @@ def find(picture: Picture, starts: Sequence[int] | None = None, *, named: int = 
     free = _enough(picture.groups, lanes, totals) & _whole(general_lanes(look))
     if not free:
         return []
+    if not matching.disjoint([[one.id for one in group.candidates] for group in picture.groups]):
+        lanes[0] = _of_use(picture.groups, lanes)
+        totals[0] = _totals(lanes[0], len(starts))
     chosen = list(compress(range(len(starts)), free.to_bytes(len(starts), "little")))
     names = _named(picture.groups[0], lanes[0], free, len(starts), named)
     places = _places(look, lanes, totals)
@@ -156,6 +159,23 @@ def _enough(groups: Sequence[Group], lanes: Sequence[Sequence[Lanes]], totals: S
             known[pattern] = matching.possible(counts, list(compress(holders, pattern)))
         found.append(known[pattern])
     return _whole(found)
+
+
+def _of_use(groups: Sequence[Group], lanes: Sequence[Sequence[Lanes]]) -> list[Lanes]:
+    """The lanes of the first group without those who are free but must serve another group."""
+    first, holders = groups[0], [(number, one.id) for number, group in enumerate(groups) for one in group.candidates]
+    counts = [first.count - 1, *(group.count for group in groups[1:])]
+    known: dict[tuple[int, ...], bytes] = {}
+    rows = []
+    for pattern in zip(*(lane for one in lanes for lane in one), strict=True):
+        if pattern not in known:
+            free = list(compress(holders, pattern))
+            known[pattern] = bytes(
+                matching.possible(counts, [held for held in free if held[1] != one.id]) if lane else False
+                for one, lane in zip(first.candidates, pattern, strict=False)
+            )
+        rows.append(known[pattern])
+    return [bytearray(column) for column in zip(*rows, strict=True)]
 
 
 def _named(group: Group, lanes: Sequence[Lanes], free: int, size: int, most: int) -> dict[int, tuple[Candidate, ...]]:
