@@ -47,8 +47,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
     from bookings.admin.overview import blueprint as overview
     from bookings.audit.routes import blueprint as audit
     from bookings.auth import admins, public, signed_in
-    from bookings.availability.closure_routes import blueprint as closure
-    from bookings.availability.schedule_routes import blueprint as schedule
+    from bookings.availability.blueprints import blueprints as availability
     from bookings.availability.slot_routes import blueprint as slot
     from bookings.booking.routes import blueprint as booking
     from bookings.catalogue import routes as catalogue
@@ -79,8 +78,7 @@ def routes() -> list[tuple[Blueprint, Callable[[], None]]]:
         (catalogue.blueprint, signed_in),
         (directory.public, public),
         (directory.blueprint, signed_in),
-        (schedule, signed_in),
-        (closure, signed_in),
+        *((one, signed_in) for one in availability),
         (slot, public),
         (booking, signed_in),
         *_keeping_time(),

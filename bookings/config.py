@@ -109,6 +109,8 @@ class Settings:
     stripe_api_base: str = "https://api.stripe.com"
     review_window: timedelta = timedelta(days=30)
     review_edit_window: timedelta = timedelta(days=7)
+    calendar_refresh: timedelta = timedelta(minutes=15)
+    calendar_internal: bool = False
     report_dir: str = "var/reports"
     report_retention: timedelta = timedelta(days=30)
     allowed_origins: tuple[str, ...] = ()
@@ -158,6 +160,8 @@ class Settings:
             raise ConfigurationError("REDIS_URL is not set; set it to redis://host:6379/0.")
         if self.job_lease < timedelta(seconds=1):
             raise ConfigurationError("JOB_LEASE is too short to be renewed in time; set it to 1s or more.")
+        if self.calendar_refresh < timedelta(minutes=1):
+            raise ConfigurationError("CALENDAR_REFRESH is too short for other people's servers; set it to 1m or more.")
         if timedelta(0) < self.event_retention < timedelta(days=1):
             raise ConfigurationError("EVENT_RETENTION is too short; set it to 1d or more, or to 0d for ever.")
         self._check_business()

@@ -14,6 +14,7 @@ from huey.consumer import Consumer
 from bookings import housekeeping
 from bookings.account import jobs as account_jobs
 from bookings.admin import overview
+from bookings.availability import jobs as calendar_jobs
 from bookings.booking import jobs as booking_jobs
 from bookings.booking import unattended
 from bookings.config import Settings
@@ -63,6 +64,7 @@ def register(registry: Registry, consumers: Consumers, database: Database, setti
     payment_jobs.register(registry, database, settings)
     consumers.add(payment_jobs.consumer(settings))
     people_jobs.register(registry, database, settings)
+    calendar_jobs.register(registry, database, settings)
     consumers.add(overview.consumer())
     consumers.add(waitlist_jobs.consumer())
 
@@ -91,6 +93,7 @@ def work(settings: Settings, register: Register) -> int:
     schedule = notification_jobs.register(huey, database, settings, nudge.ring)
     planner = Planner(database, settings, schedule, nudge.ring)
     payment_jobs.sweep(huey, database, settings)
+    calendar_jobs.sweep(huey, database)
     unattended.sweep(huey, database)
     crew = Crew(database, huey, Runner(database, registry, settings, nudge.ring))
     scheduler = Scheduler(database, settings)

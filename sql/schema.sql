@@ -1,4 +1,4 @@
--- The schema after migration 0042, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0043, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -526,6 +526,27 @@ CREATE TABLE calendar_feeds (
 );
 CREATE INDEX calendar_feeds_of_user ON calendar_feeds USING btree (user_id, created_at);
 
+CREATE TABLE calendars (
+    id uuid NOT NULL,
+    resource_id uuid NOT NULL,
+    name text,
+    url text,
+    content text,
+    etag text,
+    last_modified text,
+    time_zone text,
+    refreshed_at timestamp with time zone,
+    read_until timestamp with time zone,
+    busy_times integer DEFAULT 0 NOT NULL,
+    last_error text,
+    failures integer DEFAULT 0 NOT NULL,
+    next_refresh_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT calendars_pkey PRIMARY KEY (id)
+);
+CREATE INDEX calendars_due ON calendars USING btree (next_refresh_at) WHERE next_refresh_at IS NOT NULL;
+CREATE INDEX calendars_of_resource ON calendars USING btree (resource_id, created_at);
+
 CREATE TABLE categories (
     id uuid NOT NULL,
     slug text NOT NULL,
@@ -552,6 +573,7 @@ CREATE TABLE closures (
     CONSTRAINT closures_take_time CHECK (NOT isempty(during) AND NOT lower_inf(during) AND NOT upper_inf(during))
 );
 CREATE INDEX closures_of_business ON closures USING gist (during) WHERE resource_id IS NULL;
+CREATE INDEX closures_of_calendar ON closures USING btree (calendar_id) WHERE calendar_id IS NOT NULL;
 CREATE INDEX closures_of_resource ON closures USING gist (resource_id, during);
 CREATE TRIGGER closures_changed_told AFTER UPDATE ON closures REFERENCING OLD TABLE AS before NEW TABLE AS after FOR EACH STATEMENT EXECUTE FUNCTION closures_tell_both();
 CREATE TRIGGER closures_gone_told AFTER DELETE ON closures REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION closures_tell();
@@ -1253,6 +1275,7 @@ CREATE INDEX webhook_inbox_waiting ON webhook_inbox USING btree (received_at) WH
 ALTER TABLE allocations ADD CONSTRAINT allocations_resource_known FOREIGN KEY (resource_id, exclusive) REFERENCES resources(id, exclusive) ON UPDATE CASCADE;
 ALTER TABLE calendar_feeds ADD CONSTRAINT calendar_feeds_resource_known FOREIGN KEY (resource_id) REFERENCES resources(id);
 ALTER TABLE calendar_feeds ADD CONSTRAINT calendar_feeds_user_known FOREIGN KEY (user_id) REFERENCES users(id);
+ALTER TABLE calendars ADD CONSTRAINT calendars_resource_known FOREIGN KEY (resource_id) REFERENCES resources(id);
 ALTER TABLE closures ADD CONSTRAINT closures_resource_known FOREIGN KEY (resource_id) REFERENCES resources(id);
 ALTER TABLE holds ADD CONSTRAINT holds_user_known FOREIGN KEY (user_id) REFERENCES users(id);
 ALTER TABLE invitations ADD CONSTRAINT invitations_user_known FOREIGN KEY (user_id) REFERENCES users(id);

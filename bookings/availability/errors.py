@@ -28,3 +28,9 @@ class ClosureOfCalendar(Conflict):
     """This time is busy in another calendar; change it there, or remove the calendar here."""
 
     code = "closure-of-calendar"
+
+
+class TooManyCalendars(Conflict):
+    """A resource can have at most 20 other calendars; remove one first."""
+
+    code = "too-many-calendars"

@@ -78,6 +78,11 @@ def lock_resources(tx: Tx, *, caller: Caller, ids: Sequence[UUID], field: str | 
     return own
 
 
+def lock_quietly(tx: Tx, *, ids: Sequence[UUID]) -> None:
+    """Lock some resources for a change that nobody asks for."""
+    tx.all(_sql.lock_resources_named, {"resource_ids": list(ids)})
+
+
 def count_up(tx: Tx, *, subject: Subject) -> None:
     """Have everybody who has judged by what held before judge anew."""
     if subject.layer == BUSINESS:

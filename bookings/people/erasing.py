@@ -126,6 +126,7 @@ _PARTS = {
     "schedules": _sql.end_schedules,
     "closures": _sql.empty_closures,
     "days": _sql.empty_days,
+    "calendars": _sql.empty_calendars,
     "audit": _sql.empty_audit,
     "answers": _sql.empty_answers,
     "outbox": _sql.empty_outbox,

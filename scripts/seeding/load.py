@@ -114,6 +114,8 @@ def _copy_town(
 ) -> None:
     _copy(connection, "users", town.USER_COLUMNS, town.users(place, password_hash, dice))
     _copy(connection, "resources", town.RESOURCE_COLUMNS, town.resources(place))
+    _copy(connection, "schedules", town.SCHEDULE_COLUMNS, town.schedules(place))
+    connection.execute(_sql.nobody_asked)
     categories, known = town.categories(place, plan.size, ids)
     _copy(connection, "categories", town.CATEGORY_COLUMNS, categories)
     _copy(connection, "services", town.SERVICE_COLUMNS, town.services(place, known, plan.size))

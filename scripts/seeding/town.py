@@ -141,7 +141,7 @@ def users(town: Town, password_hash: str, dice: random.Random) -> Rows:
 
 RESOURCE_COLUMNS = (
     "id, kind, name, description, location, time_zone, capacity, owner_id, auto_confirm, amenities, created_at,"
-    " updated_at"
+    " updated_at, schedule_version"
 )
 
 
@@ -155,11 +155,30 @@ def resources(town: Town) -> Rows:
             if c.provider:
                 name = f"{trade.worker} {names[c.provider]}".strip()
                 about = f"Works at {trade.house} {house.street}."
-                yield c.provider, "provider", name, about, where, ZONE, 1, c.owner, auto, "{}", at, at
+                yield c.provider, "provider", name, about, where, ZONE, 1, c.owner, auto, "{}", at, at, 1
             amenities = text.array(trade.amenities)
-            yield c.room, "workspace", c.room_name, None, where, ZONE, trade.places, c.owner, auto, amenities, at, at
+            yield c.room, "workspace", c.room_name, None, where, ZONE, trade.places, c.owner, auto, amenities, at, at, 1
         for id, name in house.devices:
-            yield id, "equipment", name, None, where, ZONE, 1, None, auto, "{}", at, at
+            yield id, "equipment", name, None, where, ZONE, 1, None, auto, "{}", at, at, 1
+
+
+SCHEDULE_COLUMNS = "layer, subject_id, weekly, rules, updated_at"
+_OPEN_ON = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+
+
+def schedules(town: Town) -> Rows:
+    """When each house is open, said of everything in it; visits are made for these hours, and begin every half hour."""
+    at = text.instant(town.opened)
+    for house in town.houses:
+        span = {"from": _clock(house.trade.opens), "to": _clock(house.trade.closes)}
+        weekly, rules = text.document({day: [span] for day in _OPEN_ON}), text.document({"slotIntervalMinutes": 30})
+        people = [c.provider for c in house.calendars if c.provider]
+        for id in [*people, *(c.room for c in house.calendars), *(id for id, _ in house.devices)]:
+            yield "resource", id, weekly, rules, at
+
+
+def _clock(minutes: int) -> str:
+    return f"{minutes // 60:02}:{minutes % 60:02}"
 
 
 CATEGORY_COLUMNS = "id, slug, name, position, created_at, updated_at"

@@ -24,3 +24,15 @@ SELECT layer, subject_id, named, span FROM (
  WHERE span ->> 'from' !~ '^([01][0-9]|2[0-3]):[0-5][0-9]$' OR span ->> 'to' !~ '^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$'
     OR NOT span ?& ARRAY['from', 'to']
     OR named !~ '^((mon|tues|wednes|thurs|fri|satur|sun)day|[0-9]{4}-[0-9]{2}-[0-9]{2})$'
+
+-- name: closure_of_no_calendar
+-- Busy times come from a calendar that is there, of the same resource; what people say comes from none.
+SELECT c.id, c.resource_id, c.kind, c.calendar_id FROM closures AS c
+ WHERE (c.kind = 'busy') <> (c.calendar_id IS NOT NULL)
+    OR c.calendar_id IS NOT NULL
+       AND NOT EXISTS (SELECT FROM calendars AS k WHERE k.id = c.calendar_id AND k.resource_id = c.resource_id)
+
+-- name: busy_times_miscounted
+-- A calendar knows how many closures come from it.
+SELECT k.id, k.busy_times FROM calendars AS k
+ WHERE k.busy_times <> (SELECT count(*) FROM closures AS c WHERE c.calendar_id = k.id)

@@ -133,6 +133,9 @@ SELECT at, key, document::text FROM (
     SELECT c.created_at, c.id::text, row_to_json(c) FROM closures AS c JOIN resources AS r ON r.id = c.resource_id
      WHERE r.owner_id = %(user_id)s::uuid
     UNION ALL
+    SELECT k.created_at, k.id::text, row_to_json(k) FROM calendars AS k JOIN resources AS r ON r.id = k.resource_id
+     WHERE r.owner_id = %(user_id)s::uuid
+    UNION ALL
     SELECT s.updated_at, 'schedule ' || s.subject_id, json_build_object('schedule', row_to_json(s), 'days', (
                SELECT json_agg(row_to_json(d) ORDER BY d.day) FROM schedule_days AS d
                 WHERE d.layer = s.layer AND d.subject_id = s.subject_id))
@@ -195,6 +198,12 @@ UPDATE resources SET name = 'Erased', description = NULL, location = NULL, photo
 -- Why they were away.
 UPDATE closures SET reason = NULL
  WHERE reason IS NOT NULL AND resource_id IN (SELECT id FROM resources WHERE owner_id = %(user_id)s::uuid)
+
+-- name: empty_calendars
+-- Their other calendars are read no more; what was read last stays until it is past.
+UPDATE calendars SET name = NULL, url = NULL, content = NULL, next_refresh_at = NULL, last_error = NULL
+ WHERE num_nonnulls(name, url, content) > 0
+   AND resource_id IN (SELECT id FROM resources WHERE owner_id = %(user_id)s::uuid)
 
 -- name: empty_days
 -- What they noted on dates with other hours.

@@ -24,6 +24,10 @@ CREATE TEMPORARY TABLE seeded_steps (
     audit_after    json
 ) ON COMMIT DROP
 
+-- name: nobody_asked
+-- Hours that were there from the beginning are no news.
+DELETE FROM outbox WHERE type = 'calendar.changed'
+
 -- name: steps_index
 -- The steps are told in the order of time, a few days after the other.
 CREATE INDEX ON seeded_steps (at)

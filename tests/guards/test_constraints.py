@@ -18,6 +18,7 @@ UNREACHABLE = {
     "calendar_feeds_token_unique": "256 random bits",
     "calendar_feeds_user_known": "the user's row is locked first",
     "bookings_starts_open": "the create statement knows two statuses",
+    "calendars_resource_known": "the resource is locked first",
     "closures_kind_known": "the statements know the kinds",
     "closures_resource_known": "the resource is locked first",
     "closures_take_time": "the schema wants an end after the start",

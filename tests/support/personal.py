@@ -50,6 +50,7 @@ HELD = {
     ),
     "schedule_days": Held("resources", ("note",), ("layer", "hours")),
     "schedules": Held("resources", (), ("layer", "weekly", "holidays", "rules")),
+    "calendars": Held("resources", ("name", "url", "content"), ("etag", "last_modified", "last_error", "time_zone")),
     "closures": Held("resources", ("reason",), ("kind",)),
     "reports": Held("reports", (), ("time_zone", "kind", "group_by", "filters", "format", "status", "error", "file")),
     "report_schedules": Held("reports", ("name",), ("kind", "group_by", "filters", "format", "every")),

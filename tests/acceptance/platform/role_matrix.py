@@ -113,6 +113,12 @@ ROWS = (
     Row("GET", "/resources/{resourceId}/free-busy", _SIGNED_IN),
     Row("GET", "/slots", _ANYBODY, given="a service"),
     Row("GET", "/availability/explain", _ANYBODY, given="a service"),
+    Row("POST", "/resources/{resourceId}/calendars", (401, 403, 403, 201, 403, 201), send="other calendar"),
+    Row("GET", "/resources/{resourceId}/calendars", (401, 403, 403, 200, 403, 200)),
+    # The calendar closes a room of the provider.
+    Row("GET", "/calendars/{calendarId}", (401, 404, 404, 200, 404, 200)),
+    Row("POST", "/calendars/{calendarId}/refresh", (401, 404, 404, 202, 404, 202), send="nothing"),
+    Row("DELETE", "/calendars/{calendarId}", (401, 404, 404, 204, 404, 204)),
     Row("GET", "/bookings", _SIGNED_IN),
     Row("POST", "/bookings", (401, 201, 403, 201, 403, 201), send="booking for the customer"),
     Row("POST", "/bookings/series", (401, 201, 403, 201, 403, 201), send="series for the customer"),

@@ -116,6 +116,7 @@ class Cast(Joining):
             ("{serviceId}", "/services", "service"),
             ("{categoryId}", "/categories", "category"),
             ("{closureId}", "/closures", "closure"),
+            ("{calendarId}", f"/resources/{self.world.resource(owner=self.provider)}/calendars", "other calendar"),
             ("{workspaceId}", "/workspaces", "new workspace"),
         ):
             if word in path:
@@ -278,6 +279,7 @@ class Cast(Joining):
             "schedule": lambda: {"kind": "bookings", "every": "daily", "at": "06:30"},
             "hours": lambda: {"weekly": {name: [ALL_DAY] for name in WEEKDAYS}, "rules": {"slotIntervalMinutes": 5}},
             "closure": self.closing,
+            "other calendar": lambda: {"ics": "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:x\nEND:VCALENDAR\n"},
             "day": lambda: {"hours": [ALL_DAY], "note": f"By {role}"},
             "pause": lambda: {"active": False},
             "failure": lambda: {"error": "Mailbox is full"},

@@ -19,3 +19,13 @@ UPDATE schedules SET weekly = '{"someday": [{"from": "09:00", "to": "12:00"}]}' 
 -- name: date_without_an_end
 -- A span without an end.
 UPDATE schedule_days SET hours = '[{"from": "09:00"}]'
+
+-- name: busy_for_nobody
+-- A busy time that no calendar says.
+INSERT INTO closures (id, resource_id, during, kind, calendar_id, created_at)
+SELECT gen_random_uuid(), subject_id, '[2027-01-01Z, 2027-01-02Z)', 'busy', gen_random_uuid(), now()
+  FROM schedules WHERE layer = 'resource'
+
+-- name: busy_time_lost
+-- A busy time that nobody wrote.
+UPDATE calendars SET busy_times = busy_times + 1

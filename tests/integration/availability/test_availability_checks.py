@@ -20,6 +20,8 @@ SEEN_BY = {
     "half_past_twenty_four": {"hours_unreadable"},
     "eighth_day_of_the_week": {"hours_unreadable"},
     "date_without_an_end": {"hours_unreadable"},
+    "busy_for_nobody": {"closure_of_no_calendar"},
+    "busy_time_lost": {"busy_times_miscounted"},
 }
 DAMAGES = queries.load("damages", Path(__file__).parent)
 
@@ -31,6 +33,7 @@ def url(module_database_url: str, world: World) -> str:
     office = Office(client, world)
     office.done("PUT", office.path, {"weekly": WORKDAYS})
     office.done("PUT", f"{office.path}/days/2027-12-24", {"hours": [NINE_TO_FIVE]})
+    office.done("POST", f"/resources/{office.id}/calendars", {"ics": "BEGIN:VCALENDAR\nEND:VCALENDAR"})
     client.close()
     return module_database_url
 

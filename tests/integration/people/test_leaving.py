@@ -45,12 +45,17 @@ def work(client: Client) -> None:
     jobs.register(registry, database, settings)
     runner = Runner(database, registry, settings, lambda: None)
     with psycopg.connect(settings.database_url) as connection:
-        due = connection.execute("SELECT id FROM jobs WHERE state = 'waiting' AND run_at <= now()").fetchall()
+        due = connection.execute(
+            "SELECT id FROM jobs WHERE state = 'waiting' AND run_at <= now() AND kind = ANY (%s)", [registry.names]
+        ).fetchall()
     for (id,) in due:
         assert runner.run(id)
     with psycopg.connect(settings.database_url) as connection:
         failed = connection.execute("SELECT last_error FROM jobs WHERE last_error IS NOT NULL").fetchall()
     assert failed == []
+
+
+CALENDAR = "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:mark\nEND:VCALENDAR\n"
 
 
 def found(url: str, *words: str) -> set[str]:
@@ -127,6 +132,7 @@ def test_nothing_is_left_in_any_table(person: Person, module_database_url: str) 
     unplanted = {
         # of providers; the next test
         *(f"resources.{column}" for column in HELD["resources"].words),
+        *(f"calendars.{column}" for column in HELD["calendars"].words),
         "closures.reason",
         "schedule_days.note",
         "reviews.reply",
@@ -233,11 +239,13 @@ def test_a_provider_leaves(client: Client, world: World, boss: Actor, module_dat
     times = {"startAt": "2027-08-01T00:00:00Z", "endAt": "2027-08-15T00:00:00Z"}
     customer.call("POST", "/closures", {"resourceIds": [id], "reason": f"{mark} holiday", **times}, token=mine)
     customer.call("PUT", f"/schedules/resources/{id}/days/2027-09-01", {"hours": [], "note": f"{mark} n"}, token=mine)
+    for other in ({"url": f"https://example.com/{mark}.ics"}, {"ics": CALENDAR.replace("mark", mark)}):
+        customer.call("POST", f"/resources/{id}/calendars", {"name": f"{mark} c", **other}, token=mine)
     told = client.call("GET", "/me/export", token=mine).text
     assert f"{mark} holiday" in told
     assert f"{mark} n" in told
     words = {f"resources.{column}" for column in HELD["resources"].words} | {"reviews.reply", "reviews.hidden_reason"}
-    words |= {"closures.reason", "schedule_days.note"}
+    words |= {"closures.reason", "schedule_days.note", "calendars.name", "calendars.url", "calendars.content"}
     assert words <= found(module_database_url, mark)
     answer = client.call("POST", f"/users/{id}/erase", {"reason": "asked"}, token=token)
     assert answer.status_code == 202, answer.text

@@ -117,6 +117,12 @@ def test_houses_are_open_in_their_own_time_before_and_after_clocks_change(small:
     assert {int(ahead) for _, ahead in found} == {1, 2}
 
 
+def test_its_houses_have_hours_and_nobody_waits_for_news_of_them(small: str) -> None:
+    with_hours = number(small, "SELECT count(*) FROM schedules WHERE layer = 'resource' AND weekly ? 'monday'")
+    assert 0 < with_hours == number(small, "SELECT count(*) FROM resources WHERE schedule_version = 1")
+    assert count(small, "outbox WHERE type = 'calendar.changed'") == 0
+
+
 def test_everybody_may_sign_in_with_the_demo_password(small: str) -> None:
     (hashed,) = rows(small, "SELECT password_hash FROM users WHERE email = 'customer@example.com'")[0]
     assert Passwords().verify("bookings-demo", hashed)

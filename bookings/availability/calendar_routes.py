@@ -1,0 +1,56 @@
+"""Other calendars over HTTP. For the owner of the resource and admins."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, current_app, g
+
+from bookings import http
+from bookings.answer import Answer
+from bookings.availability import calendars
+from bookings.availability.calendar_schemas import Calendar, CalendarList, NewCalendar
+from bookings.availability.errors import TooManyCalendars
+from bookings.errors import Forbidden, Invalid, NotFound
+from bookings.http import caller, database, endpoint
+
+blueprint = Blueprint("calendar", __name__)
+
+
+@blueprint.post("/resources/<uuid:resource_id>/calendars")
+@endpoint(body=NewCalendar, answers={201: Calendar}, problems=(NotFound, Forbidden, Invalid, TooManyCalendars))
+def create(resource_id: UUID, body: dict[str, Any]) -> Answer:
+    """Have the busy times of another calendar close this resource; they are read soon, and again and again."""
+    settings = current_app.extensions["settings"]
+    return http.run(
+        lambda tx: calendars.create(tx, settings=settings, caller=caller(), resource_id=resource_id, body=body)
+    )
+
+
+@blueprint.get("/resources/<uuid:resource_id>/calendars")
+@endpoint(answers={200: CalendarList}, problems=(NotFound, Forbidden))
+def list_(resource_id: UUID) -> Answer:
+    """The other calendars of a resource, and how reading them goes."""
+    return Answer(calendars.listing(database(), actor=g.actor, resource_id=resource_id))
+
+
+@blueprint.get("/calendars/<uuid:calendar_id>")
+@endpoint(answers={200: Calendar}, problems=(NotFound,))
+def get(calendar_id: UUID) -> Answer:
+    """One calendar."""
+    return Answer(calendars.get(database(), actor=g.actor, calendar_id=calendar_id))
+
+
+@blueprint.post("/calendars/<uuid:calendar_id>/refresh")
+@endpoint(answers={202: Calendar}, problems=(NotFound,))
+def refresh(calendar_id: UUID) -> Answer:
+    """Have a calendar read now."""
+    return http.run(lambda tx: calendars.hurry(tx, caller=caller(), calendar_id=calendar_id))
+
+
+@blueprint.delete("/calendars/<uuid:calendar_id>")
+@endpoint(answers={204: None}, problems=(NotFound,))
+def delete(calendar_id: UUID) -> Answer:
+    """Read a calendar no more; what it closed is open again."""
+    return http.run(lambda tx: calendars.delete(tx, caller=caller(), calendar_id=calendar_id))
