@@ -15,7 +15,7 @@ from bookings.availability.errors import TooManyCalendars
 from bookings.errors import Forbidden, Invalid, NotFound
 from bookings.http import caller, database, endpoint
 
-blueprint = Blueprint("calendar", __name__)
+blueprint = Blueprint("other-calendar", __name__)
 
 
 @blueprint.post("/resources/<uuid:resource_id>/calendars")
