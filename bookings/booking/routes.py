@@ -22,6 +22,7 @@ from bookings.booking.errors import (
     StaffOnly,
     TooEarly,
     TooLate,
+    TooManyNoShows,
     TransitionRefused,
 )
 from bookings.booking.rules import BY_TARGET
@@ -48,7 +49,7 @@ _STEP = (NotFound, StaffOnly, TransitionRefused, TooEarly, TooLate, Forbidden, C
     body=NewBooking,
     quick=quick.new_booking,
     answers={201: Booking},
-    problems=(SlotTaken, NotBookable, ResourceChanged, NotForYou, HoldEnded),
+    problems=(SlotTaken, NotBookable, ResourceChanged, NotForYou, HoldEnded, TooManyNoShows),
 )
 def create(body: dict[str, Any]) -> Answer:
     """Book a provider, a workspace or any resource, several together, a service, or what a hold keeps.

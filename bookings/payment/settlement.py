@@ -18,7 +18,8 @@ def settle(tx: Tx, settings: Settings, event: Event) -> None:
     """Plan what the gateway is to be told about each payment of a booking that was cancelled or declined. Fees are kept
     from its present payment, as far as that goes; what it lacks stays owed."""
     assert event.booking_id is not None
-    fee = (event.data["fees"] or {"amount": 0})["amount"]
+    # Events from before there were fees do not name them.
+    fee = (event.data.get("fees") or {"amount": 0})["amount"]
     for row in tx.all(_sql.of_booking, {"booking_id": event.booking_id}):
         payment_id: UUID = row["id"]
         held = ledger.hold(tx, settings, payment_id)

@@ -22,7 +22,13 @@ _INTERVAL = 0.5
 #: buffers and time zones: openings are told a little too wide rather than too narrow
 _MARGIN = timedelta(hours=14)
 #: bookings that give their time back; moves are told by the claims that leave their place
-_FREED = ("booking.cancelled", "booking.declined", "booking.released", "booking.attendees-changed")
+_FREED = (
+    "booking.cancelled",
+    "booking.declined",
+    "booking.released",
+    "booking.no-show",
+    "booking.attendees-changed",
+)
 
 
 def consumer() -> Consumer:
@@ -38,6 +44,8 @@ def hear(tx: Tx, event: Event) -> None:
 
 def openings(event: str, data: dict[str, Any]) -> list[dict[str, Any]]:
     """What an event frees: resource or service (neither: any), from when to when (neither: at any time)."""
+    if event == "booking.no-show" and not data.get("releasedAt"):
+        return []  # whoever did not come keeps the time; who called off too late gave it back
     if event != "calendar.changed":
         during = _instant(data["startAt"]) - _MARGIN, _instant(data["endAt"]) + _MARGIN
         return [_opening(UUID(id), None, *during) for id in data["resourceIds"]]
