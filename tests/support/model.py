@@ -10,46 +10,21 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import holidays
 
+from tests.support.wall import is_first, reached, shown
+
 Span = tuple[int, int]
 Hours = list[Span]
 AROUND_THE_CLOCK: list[Hours] = [[(0, 1440)]] * 7
 
 
-def shown(zone: ZoneInfo, minute: int) -> datetime:
-    """What a clock on the wall shows."""
-    return _clock(zone, minute // 1440)[minute % 1440]
-
-
-@lru_cache(maxsize=512)
-def _clock(zone: ZoneInfo, day: int) -> list[datetime]:
-    """The same for all minutes of one UTC day, so that each is looked up once."""
-    minutes = range(day * 1440, (day + 1) * 1440)
-    return [datetime.fromtimestamp(minute * 60, zone).replace(tzinfo=None) for minute in minutes]
-
-
-@lru_cache(maxsize=1 << 16)
-def reached(zone: ZoneInfo, day: date, minutes: int) -> int:
-    """The first minute at which the clock on the wall has come to a time of a date, or gone past it."""
-    wished = datetime.combine(day, time()) + timedelta(minutes=minutes)
-    minute = int(wished.replace(tzinfo=UTC).timestamp()) // 60 - 17 * 60  # no clock is so far ahead
-    while shown(zone, minute) < wished:
-        minute += 1
-    return minute
-
-
-def is_first(zone: ZoneInfo, minute: int) -> bool:
-    """Whether the clock has never shown this time before: when clocks go back, it shows some twice."""
-    wall = shown(zone, minute)
-    return reached(zone, wall.date(), wall.hour * 60 + wall.minute) == minute
-
-
+@lru_cache(maxsize=1 << 12)
 def is_holiday(place: str, day: date) -> bool:
     """Whether a date is a public holiday in a country, or country-subdivision."""
     country, _, subdivision = place.partition("-")
@@ -160,6 +135,8 @@ class Town:
     closures: list[Closure] = field(default_factory=list)
     bookings: dict[str, Booking] = field(default_factory=dict)
     furthest: int = 1830 * 1440
+    #: open minutes by resource, service and day, within one answer
+    _open: dict[Any, set[int]] = field(default_factory=dict, repr=False)
 
     # What is open
 
@@ -184,24 +161,23 @@ class Town:
 
     def is_open(self, resource: Resource, service: Service | None, minute: int) -> bool:
         """Whether a resource works at a minute, for a service or for whatever is asked of it."""
-        return self._within(resource.zone, minute, lambda day: self.hours(resource, day)) and (
-            service is None
-            or self._within(
-                resource.zone,
-                minute,
-                lambda day: narrowed if (narrowed := self.hours_of_service(service, day)) is not None else [(0, 1440)],
-            )
-        )
+        key = (resource.name, service.name if service else None, minute // 1440)
+        if key not in self._open:
+            self._open[key] = self._open_minutes(resource, service, minute // 1440)
+        return minute in self._open[key]
 
-    @staticmethod
-    def _within(zone: ZoneInfo, minute: int, hours: Any) -> bool:
-        today = shown(zone, minute).date()
-        for back in (-1, 0, 1, 2):  # hours may pass midnight, and a date may be left out altogether
-            day = today - timedelta(days=back)
-            for begins, ends in hours(day):
-                if reached(zone, day, begins) <= minute < reached(zone, day, ends):
-                    return True
-        return False
+    def _open_minutes(self, resource: Resource, service: Service | None, day: int) -> set[int]:
+        """All minutes of one UTC day at which it works: looked up once for each answer."""
+        zone, today = resource.zone, shown(resource.zone, day * 1440).date()
+        own, narrowed = set(), set()
+        for shift in range(-3, 4):  # hours may pass midnight, and a date may be left out altogether
+            date_ = today + timedelta(days=shift)
+            for begins, ends in self.hours(resource, date_):
+                own |= set(range(reached(zone, date_, begins), reached(zone, date_, ends)))
+            spoken = self.hours_of_service(service, date_) if service else None
+            for begins, ends in [(0, 1440)] if spoken is None else spoken:
+                narrowed |= set(range(reached(zone, date_, begins), reached(zone, date_, ends)))
+        return own & narrowed & set(range(day * 1440, (day + 1) * 1440))
 
     def is_closed(self, resource: Resource, minute: int) -> bool:
         """Whether a closure covers a minute."""
@@ -276,19 +252,14 @@ class Town:
             and one.start - one.before < wish.end + wish.after
             and wish.start - wish.before < one.end + one.after
         ]
-        for minute in range(wish.start - wish.before, wish.end + wish.after):
+        if not near and wish.units > min(resource.capacity, wish.places or resource.capacity):
+            return False
+        for minute in range(wish.start - wish.before, wish.end + wish.after) if near or self.closures else ():
             there = [wish, *(one for one in near if one.takes(minute))]
             most = min([resource.capacity, *(one.places for one in there if one.places is not None)])
             if sum(one.units for one in there) > most or self.is_closed(resource, minute):
                 return False
         return True
-
-    def left(self, resource: Resource, wish: Booking) -> int:
-        """How many units more a resource has in the worst minute of a claim, the claim's own counted as left."""
-        units = 0
-        while self.fits(resource, Booking(**{**vars(wish), "units": units + 1})):
-            units += 1
-        return units
 
     def is_capped(self, resource: Resource, service: Service | None, wish: Booking) -> bool:
         """Whether a resource has as many bookings as it takes in the day, week or month of a start."""
@@ -342,7 +313,9 @@ class Town:
         deliverers: list[Resource | None] = [self.resources[name] for name in service.deliverers]
         if not any(self.may_start(one, service, start) for one in deliverers or [None]):
             return  # spares the other questions
-        free = {one.name: one for one in self.resources.values() if self.free(one, service, claim)}
+        kinds = {need.kind for need in service.needs}
+        able = [one for one in self.resources.values() if one.name in service.deliverers or one.kind in kinds]
+        free = {one.name: one for one in able if self.free(one, service, claim)}
         if claim.resources:
             whole = [tuple(self.resources[name] for name in claim.resources)]
             choices: Iterable[tuple[Resource, ...]] = whole if set(claim.resources) <= set(free) else []
@@ -352,7 +325,7 @@ class Town:
             deliverer = next((one for one in team if one.name in service.deliverers), None)
             if (
                 self.may_start(deliverer, service, start)
-                and (wish.resource is None or wish.resource in [one.name for one in team])
+                and _has_named(service, team, wish.resource)
                 and not self.customer_is_capped(service, team, claim)
             ):
                 yield team
@@ -371,19 +344,35 @@ class Town:
 
     def takers(self, wish: Wish, start: int) -> set[str]:
         """Who could deliver (or, where nobody delivers, serve) a wish at a start; empty: it cannot be booked."""
-        deliverers = self.services[wish.service].deliverers
-        return {
-            one.name for team in self.teams(wish, start) for one in team if not deliverers or one.name in deliverers
-        }
+        return self.answers(wish, start, start + 1).get(start, set())
+
+    def answers(self, wish: Wish, lower: int, upper: int) -> dict[int, set[str]]:
+        """The same for every minute from then until then, without those at which it cannot be booked."""
+        self._open.clear()
+        delivered = bool(self.services[wish.service].deliverers)
+        found = {}
+        for start in range(lower, upper):
+            teams = list(self.teams(wish, start))
+            if teams:
+                found[start] = {one.name for team in teams for one in (team[:1] if delivered else team)}
+        return found
 
     def can_book_plainly(self, wish: Booking) -> bool:
         """Whether a booking without a service may be made: hours, closures, notice, window, caps and room; no grid."""
+        self._open.clear()
         claimed = [self.resources[name] for name in wish.resources]
         return (
             all(self.free(one, None, wish) for one in claimed)
             and all(self.in_time(wish.start, one, None) for one in claimed)
             and not self.customer_is_capped(None, claimed, wish)
         )
+
+
+def _has_named(service: Service, team: tuple[Resource, ...], name: str | None) -> bool:
+    """Whether whoever is named takes part: they deliver if they can, else they serve a requirement."""
+    if name is None:
+        return True
+    return team[0].name == name if name in service.deliverers else name in [one.name for one in team]
 
 
 def _has_enough(caps: dict[str, int], starts: list[int], start: int, zone: ZoneInfo) -> bool:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bookings.availability import hours
-from tests.support.model import is_first, reached, shown
+from tests.support.wall import is_first, reached, shown
 
 #: days on which clocks change, and one on which they do not
 DAYS = {

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.support.model import Booking, Closure, Layer, Need, Resource, Service, Town, Wish, is_first, reached
+from tests.support.model import Booking, Closure, Layer, Need, Resource, Service, Town, Wish
+from tests.support.wall import is_first, reached
 
 BERLIN, APIA = ZoneInfo("Europe/Berlin"), ZoneInfo("Pacific/Apia")
 LORD_HOWE, SAO_PAULO = ZoneInfo("Australia/Lord_Howe"), ZoneInfo("America/Sao_Paulo")
@@ -152,7 +153,6 @@ def test_a_group_shares_places_and_units() -> None:
     some.bookings["b"].places = None
     assert len(starts(some, Wish("yoga", 30, party=3))) == 7
     assert starts(some, Wish("yoga", 30, party=4)) == []
-    assert some.left(some.resources["ann"], some.claim(YOGA, at("2027-06-07T07:00"))) == 3
 
 
 def test_a_team_is_found_whenever_there_is_one() -> None:

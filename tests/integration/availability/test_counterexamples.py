@@ -1,0 +1,61 @@
+"""What the machine of test_truth.py has found, one small case each."""
+
+from __future__ import annotations
+
+from datetime import date
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tests.factories import World
+from tests.integration.availability.house import House
+from tests.support.model import Need, Resource, Service, Wish
+from tests.support.people import Client
+from tests.support.wall import reached
+
+UTC = ZoneInfo("UTC")
+DAY = date(2027, 6, 1)
+NOON = reached(UTC, DAY, 720)
+
+
+@pytest.fixture
+def house(client: Client, world: World, monkeypatch: pytest.MonkeyPatch) -> House:
+    """Ann, the rooms red and blue, and Carl, who books."""
+    house = House(client, world, monkeypatch)
+    house.empty(UTC, NOON - 1440)
+    house.person("carl")
+    for name in ("ann", "red", "blue"):
+        house.resource(Resource(name, UTC, "provider" if name == "ann" else "workspace"))
+    return house
+
+
+def agree(house: House, wish: Wish, lower: int = NOON, upper: int = NOON + 60) -> dict[int, set[str]]:
+    """What is shown, which is what the model says."""
+    found = house.shown(wish, lower, upper)
+    assert found == house.town.answers(wish, lower, upper)
+    return found
+
+
+def test_a_hold_counts_for_the_cap_of_its_customer(house: House) -> None:
+    """Else whoever holds something, books something else and then books what is held, has gone past the cap."""
+    house.service(Service("yoga", ["ann"]), [30])
+    house.say("", None, None, {"customerCaps": {"day": 1}})
+    wish = Wish("yoga", 30, customer="carl")
+    assert house.hold(wish, NOON).status_code == 201
+    assert agree(house, wish, NOON + 60, NOON + 120) == {}
+    assert house.book(wish, NOON + 60).status_code in (409, 422)
+    (held,) = house.town.bookings
+    assert house.book_held(held).status_code == 201
+
+
+def test_whoever_must_serve_a_requirement_is_not_shown_as_who_could_deliver(house: House) -> None:
+    house.service(Service("yoga", ["ann", "red"], [Need("workspace", 1, ("red",))]), [30])
+    assert agree(house, Wish("yoga", 30, customer="carl"), NOON, NOON + 15) == {NOON: {"ann"}}
+
+
+def test_a_requirement_leaves_to_another_what_only_that_can_take(house: House) -> None:
+    house.service(Service("yoga", ["ann"], [Need("workspace"), Need("workspace", 1, ("blue",))]), [30])
+    wish = Wish("yoga", 30, customer="carl")
+    assert len(agree(house, wish)) == 4
+    assert house.book(wish, NOON).status_code == 201
+    assert agree(house, wish, NOON, NOON + 15) == {}
