@@ -45,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
             run=options.run or f"x{options.capacity_factor:g}",
             factor=options.capacity_factor,
             threads=options.threads,
+            as_shown=options.as_shown,
         )
         guests = replay.guests(options.guests)
         began = time.monotonic()
@@ -77,6 +78,11 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--capacity-factor", type=_factor, default=1.0, help="rooms there are for each needed (default 1)"
     )
+    parser.add_argument(
+        "--as-shown",
+        action="store_true",
+        help="ask GET /slots for each stay first: what is shown must be accepted, and nothing else",
+    )
     parser.add_argument("--run", help="name of the run in keys and resources (default: from the factor)")
     parser.add_argument("--rows", type=int, help="only the first so many rows")
     parser.add_argument("--guests", type=int, default=10, help="customers to register and share (default 10)")
@@ -108,9 +114,21 @@ def _story(outcome: Outcome, rows: int, seconds: float) -> list[str]:
         "",
         f"{rows} rows, {len(outcome.resources)} resources, {len(outcome.services)} rate plans,"
         f" {requests} requests in {seconds:.0f} s.",
+        *_as_shown(outcome),
         f"Accepted {len(outcome.accepted)}, refused {len(outcome.refused)}; by pass: {passes}.",
         "Answers: " + ", ".join(f"{what}: {count}" for what, count in sorted(outcome.answers.items())),
         "",
+    ]
+
+
+def _as_shown(outcome: Outcome) -> list[str]:
+    """How /slots and the bookings agreed, when slots were asked for."""
+    if not outcome.shown:
+        return []
+    return [
+        f"/slots showed {outcome.shown[True]} stays and did not show {outcome.shown[False]}; of these"
+        f" {len(outcome.not_as_shown)} were booked or refused otherwise than shown.",
+        *outcome.not_as_shown[:5],
     ]
 
 

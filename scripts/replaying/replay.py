@@ -8,13 +8,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from tqdm import tqdm
 
 from replaying import money
 from replaying.api import Api, ApiError, Reply
 from replaying.money import Plan, pays, plan_of, prepaid
-from replaying.stays import Stay, by_room, peak
+from replaying.stays import ZONE, Stay, by_room, peak
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -45,13 +46,16 @@ class Outcome:
     refused: list[Stay] = field(default_factory=list)
     answers: Counter[str] = field(default_factory=Counter)
     passes: list[tuple[int, int]] = field(default_factory=list)
+    #: of the stays that were asked of /slots before they were booked: how many were shown, and where booking said else
+    shown: Counter[bool] = field(default_factory=Counter)
+    not_as_shown: list[str] = field(default_factory=list)
 
 
 class Replay:
     """One replay under a name; the same name and file give the same idempotency keys, and so change nothing twice."""
 
-    def __init__(self, api: Api, *, run: str, factor: float, threads: int) -> None:
-        self._api, self._factor, self._threads = api, factor, threads
+    def __init__(self, api: Api, *, run: str, factor: float, threads: int, as_shown: bool = False) -> None:
+        self._api, self._factor, self._threads, self._as_shown = api, factor, threads, as_shown
         self._lock = threading.Lock()
         self.outcome = Outcome(run)
 
@@ -110,23 +114,58 @@ class Replay:
         self.outcome.refused = waiting
 
     def _book(self, stays: list[Stay], guests: list[Guest]) -> list[Stay]:
+        """Those whose stay was accepted. As shown: each asks /slots first, one after the other."""
+
         def book(stay: Stay) -> Stay | None:
-            body = {
-                "userId": guests[stay.number % len(guests)].id,
-                "serviceId": self.outcome.services[plan_of(stay)],
-                "startAt": stay.start.isoformat(),
-                "endAt": stay.end.isoformat(),
-                "title": f"{stay.room}, {stay.nights} nights" if stay.nights else f"{stay.room}, day use",
-                "notes": f"row {stay.number}: {stay.guests}",
-            }
-            reply = self._api.call("POST", "/bookings", body, key=self._key(str(stay.number)))
-            self._count("create", reply)
+            shown = self._as_shown and self._is_shown(stay)
+            reply = self._ask_for(stay, guests)
+            if self._as_shown and not reply.replayed:
+                self._compare(stay, shown, reply)
             if reply.status == 409 and reply.body["code"] == "slot-taken":
                 return None
             self.outcome.accepted[stay.number] = str(self._expect(201, reply).body["id"])
             return stay
 
-        return [stay for stay in self._all(book, stays, "bookings") if stay]
+        if not self._as_shown:
+            return [stay for stay in self._all(book, stays, "bookings") if stay]
+        rooms = self._all(lambda its: [book(stay) for stay in its], list(by_room(stays).values()), "rooms")
+        return [stay for its in rooms for stay in its if stay]
+
+    def _is_shown(self, stay: Stay) -> bool:
+        """Whether /slots shows the very stay: that many minutes from that instant."""
+        day = stay.arrival.isoformat()
+        query = {
+            "serviceId": self.outcome.services[plan_of(stay)],
+            "from": day,
+            "to": day,
+            "timeZone": ZONE.key,
+            "duration": stay.minutes,
+        }
+        reply = self._expect(200, self._api.call("GET", f"/slots?{urlencode(query)}"))
+        self._count("slots", reply)
+        times = {(slot["startAt"], slot["endAt"]) for day in reply.body["days"] for slot in day["slots"]}
+        return tuple(at.isoformat().replace("+00:00", "Z") for at in (stay.start, stay.end)) in times
+
+    def _compare(self, stay: Stay, shown: bool, reply: Reply) -> None:
+        with self._lock:
+            self.outcome.shown[shown] += 1
+            if shown != (reply.status == 201):
+                self.outcome.not_as_shown.append(
+                    f"row {stay.number} was {'' if shown else 'not '}shown: {reply.problem}"
+                )
+
+    def _ask_for(self, stay: Stay, guests: list[Guest]) -> Reply:
+        body = {
+            "userId": guests[stay.number % len(guests)].id,
+            "serviceId": self.outcome.services[plan_of(stay)],
+            "startAt": stay.start.isoformat(),
+            "endAt": stay.end.isoformat(),
+            "title": f"{stay.room}, {stay.nights} nights" if stay.nights else f"{stay.room}, day use",
+            "notes": f"row {stay.number}: {stay.guests}",
+        }
+        reply = self._api.call("POST", "/bookings", body, key=self._key(str(stay.number)))
+        self._count("create", reply)
+        return reply
 
     def _carry_on(self, stays: list[Stay], guests: list[Guest]) -> int:
         """Changes, money and the end of each stay; returns how many were cancelled just now (not in an earlier run)."""

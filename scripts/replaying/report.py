@@ -53,6 +53,8 @@ def compare(api: Api, outcome: Outcome, stays: list[Stay]) -> Report:
     _nights(report, expected, stored)
     _capacity(report, outcome, stored)
     _refusals(report, outcome, stored)
+    if outcome.shown:
+        report.none_of("stays booked or refused otherwise than /slots showed", outcome.not_as_shown)
     _revenue(report, api, outcome, expected)
     return report
 

@@ -7,6 +7,7 @@ import gzip
 import itertools
 import os
 import random
+import re
 import subprocess
 import sys
 from datetime import date, timedelta
@@ -185,6 +186,24 @@ def test_a_slice_of_the_real_file(service: Service, admin: str) -> None:
     assert f"ok    revenue report, refunded in EUR cents: {refunded}" in output
     assert f"ok    revenue report, net in EUR cents: {captured - refunded}" in output
     assert [finding for finding in check_data.findings(service.database_url) if finding.rows] == []
+
+
+def test_what_slots_show_is_what_can_be_booked(service: Service, admin: str, file: Path) -> None:
+    """At half capacity some stays are shown and some are not; each is booked or refused as shown."""
+    code, output = replay(service, admin, file, "--as-shown", "--capacity-factor", "0.5", "--run", "shown")
+    assert code == 0, output
+    assert "ok    stays booked or refused otherwise than /slots showed: 0" in output
+    shown, hidden = map(int, re.findall(r"showed (\d+) stays and did not show (\d+);", output)[0])
+    assert shown >= ROWS // 2
+    assert hidden > 0
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="the file of real stays is not beside the repository (docs/replay.md)")
+def test_a_slice_of_the_real_file_is_booked_as_shown(service: Service, admin: str) -> None:
+    code, output = replay(service, admin, REAL, "--rows", "100", "--as-shown", "--run", "real-shown")
+    assert code == 0, output
+    assert "ok    stays booked or refused otherwise than /slots showed: 0" in output
+    assert "/slots showed 100 stays and did not show 0;" in output
 
 
 @pytest.mark.parametrize("name", ["missing", "broken"])

@@ -33,14 +33,16 @@ def test_service_and_model_never_differ(house: House) -> None:
         pass
 
     Here.house = house
-    run_state_machine_as_test(
-        Here,
-        settings=settings(
-            max_examples=max(1, STEPS // STEPS_OF_ONE),
-            stateful_step_count=STEPS_OF_ONE,
-            deadline=None,
-            phases=[Phase.reuse, Phase.generate, *([Phase.shrink] if os.environ.get("TRUTH_SHRINK") else [])],
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-    print(f"\n{sum(done.values())} steps: " + ", ".join(f"{what}: {count}" for what, count in done.most_common()))
+    try:
+        run_state_machine_as_test(
+            Here,
+            settings=settings(
+                max_examples=max(1, STEPS // STEPS_OF_ONE),
+                stateful_step_count=STEPS_OF_ONE,
+                deadline=None,
+                phases=[Phase.reuse, Phase.generate, *([Phase.shrink] if os.environ.get("TRUTH_SHRINK") else [])],
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+    finally:
+        print(f"\n{sum(done.values())} steps: " + ", ".join(f"{what}: {count}" for what, count in done.most_common()))
