@@ -43,6 +43,7 @@ def candidate(town: Town, resource: Resource, wish: Wish) -> Candidate:
     ]
     return Candidate(
         id_of(town, resource.name),
+        str(id_of(town, resource.name)),
         resource.kind,
         None,
         resource.capacity,
