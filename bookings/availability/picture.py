@@ -130,17 +130,21 @@ class Picture:
 
 def naming(groups: Sequence[Group], named: Mapping[str, UUID]) -> tuple[tuple[Group, ...], list[tuple[str, str]]]:
     """The groups when certain resources must be among what is claimed, and what is wrong with the names, as (field,
-    message). Whoever is named delivers if they can, else serves the first requirement that they can serve."""
+    message). Whoever is named delivers if they can, else serves, of the requirements that they can serve,
+    the one that the fewest can."""
     wanted = dict(named)
     settled: set[UUID] = set()
-    parts: list[tuple[int, list[Candidate], list[Candidate], bool]] = []
-    for group in groups:
-        known = {one.id: one for one in group.candidates if one.id not in settled}
-        forced = [known[id] for id in dict.fromkeys(wanted.values()) if id in known][: group.count]
-        taken = {one.id for one in forced}
+    forced: dict[int, list[Candidate]] = {}
+    for number in sorted(range(len(groups)), key=lambda n: (not groups[n].leads, len(groups[n].candidates))):
+        known = {one.id: one for one in groups[number].candidates if one.id not in settled}
+        forced[number] = [known[id] for id in dict.fromkeys(wanted.values()) if id in known][: groups[number].count]
+        taken = {one.id for one in forced[number]}
         settled |= taken
         wanted = {name: id for name, id in wanted.items() if id not in taken}
-        parts.append((group.count - len(forced), forced, list(group.candidates), group.leads))
+    parts = [
+        (group.count - len(forced[number]), forced[number], list(group.candidates), group.leads)
+        for number, group in enumerate(groups)
+    ]
     if wanted:
         return (), [(name, "Does not deliver this service.") for name in wanted]
     kinds = {one.id: one.kind for group in groups for one in group.candidates}

@@ -290,6 +290,11 @@ class Town:
             and self.fits(resource, wish)
         )
 
+    def able(self, need: Need) -> list[str]:
+        """Who could serve a requirement, free or not."""
+        some = [one for one in self.resources.values() if one.active and one.kind == need.kind]
+        return [one.name for one in some if one.name in (need.names or self.resources)]
+
     def claim(self, wish: Wish, start: int) -> Booking:
         """What a wish would take at a start."""
         service = self.services[wish.service]
@@ -320,23 +325,24 @@ class Town:
             whole = [tuple(self.resources[name] for name in claim.resources)]
             choices: Iterable[tuple[Resource, ...]] = whole if set(claim.resources) <= set(free) else []
         else:
-            choices = self._choices(service, free)
+            choices = self._choices(service, free, wish.resource)
         for team in choices:
             deliverer = next((one for one in team if one.name in service.deliverers), None)
-            if (
-                self.may_start(deliverer, service, start)
-                and _has_named(service, team, wish.resource)
-                and not self.customer_is_capped(service, team, claim)
-            ):
+            if self.may_start(deliverer, service, start) and not self.customer_is_capped(service, team, claim):
                 yield team
 
-    @staticmethod
-    def _choices(service: Service, free: dict[str, Resource]) -> Iterator[tuple[Resource, ...]]:
+    def _choices(
+        self, service: Service, free: dict[str, Resource], named: str | None
+    ) -> Iterator[tuple[Resource, ...]]:
         deliverers = [(free[name],) for name in service.deliverers if name in free] if service.deliverers else [()]
         parts: list[Collection[tuple[Resource, ...]]] = [deliverers]
         for need in service.needs:
-            useful = [one for one in free.values() if one.kind == need.kind and one.name in (need.names or free)]
+            useful = [free[name] for name in self.able(need) if name in free]
             parts.append(list(itertools.combinations(useful, need.count)))
+        if named:  # they deliver if they can, else they serve the requirement that the fewest can serve
+            those = [len(self.able(need)) if named in self.able(need) else 1 << 20 for need in service.needs]
+            place = 0 if named in service.deliverers else 1 + those.index(min(those))
+            parts[place] = [some for some in parts[place] if named in [one.name for one in some]]
         for choice in itertools.product(*parts):
             team = tuple(itertools.chain(*choice))
             if len({one.name for one in team}) == len(team):
@@ -366,13 +372,6 @@ class Town:
             and all(self.in_time(wish.start, one, None) for one in claimed)
             and not self.customer_is_capped(None, claimed, wish)
         )
-
-
-def _has_named(service: Service, team: tuple[Resource, ...], name: str | None) -> bool:
-    """Whether whoever is named takes part: they deliver if they can, else they serve a requirement."""
-    if name is None:
-        return True
-    return team[0].name == name if name in service.deliverers else name in [one.name for one in team]
 
 
 def _has_enough(caps: dict[str, int], starts: list[int], start: int, zone: ZoneInfo) -> bool:

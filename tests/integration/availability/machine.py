@@ -243,7 +243,8 @@ class Truth(RuleBasedStateMachine):
 
     def compare_wish(self, what: str, look: Look, wish: Wish) -> list[int]:
         """The same for a wish."""
-        done[what] += bool(what)
+        if what:
+            done[what] += 1
         zone = ZoneInfo(look.zone)
         first = self.day + timedelta(days=look.shift)
         lower, upper = reached(zone, first, 0), reached(zone, first, 1440)

@@ -59,3 +59,11 @@ def test_a_requirement_leaves_to_another_what_only_that_can_take(house: House) -
     assert len(agree(house, wish)) == 4
     assert house.book(wish, NOON).status_code == 201
     assert agree(house, wish, NOON, NOON + 15) == {}
+
+
+def test_who_is_named_serves_what_the_fewest_can(house: House) -> None:
+    """Named for the first requirement, red would be missing for the second, and nothing would be shown."""
+    house.service(Service("yoga", ["ann"], [Need("workspace"), Need("workspace", 1, ("red",))]), [30])
+    wish = Wish("yoga", 30, customer="carl", resource="red")
+    assert len(agree(house, wish)) == 4
+    assert house.book(wish, NOON).status_code == 201
