@@ -27,9 +27,10 @@ _BY_NAME: dict[str, Any] = {
     "page": 1,
     "limit": 10,
     "version": 1,
+    "url": "https://calendar.example.org/busy.ics",
 }
 #: what a brief example says besides what is needed
-_TOLD = {"title", "name", "timeZone", "providerId", "resourceIds", "bookingId", "startAt", "endAt", "reason"}
+_TOLD = {"title", "name", "timeZone", "providerId", "resourceIds", "bookingId", "startAt", "endAt", "reason", "url"}
 
 
 def add(document: Schema) -> None:
@@ -74,6 +75,8 @@ def _of_type(kind: str, schema: Schema, schemas: dict[str, Schema], name: str, b
         return [of(schema.get("items", {}), schemas, name)]
     if name in _BY_NAME:
         return _BY_NAME[name]
+    if name == "to" and schema.get("format") == "date-time":
+        return _BY_NAME["endAt"]
     if kind in ("integer", "number"):
         return max(1, schema.get("minimum", 1))
     if kind == "boolean":

@@ -23,7 +23,7 @@ from tests.support.mail import MailServer
 from tests.support.patience import REQUEST
 from tests.support.service import Service
 
-#: how long before its start a booking is reminded of, and how long before its start it is made
+#: how long before its start a booking is reminded of, and how long before its start it is made at least
 LEAD, AHEAD = timedelta(seconds=10), timedelta(seconds=24)
 #: how long anything that follows by itself may take; waiting ends as soon as it is there
 PATIENCE = 60
@@ -75,6 +75,12 @@ class Person:
         return answer
 
 
+def start_in(ahead: timedelta) -> str:
+    """The next start after so long; services start on whole minutes."""
+    at = datetime.now(UTC) + ahead
+    return (at.replace(second=0, microsecond=0) + timedelta(minutes=1)).isoformat()
+
+
 def until(look: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
     """Look until there is something. Raises AssertionError naming `what`."""
     deadline = time.monotonic() + seconds
@@ -111,7 +117,9 @@ class House:
             "cancellationPolicy": {"tiers": [{"beforeMinutes": 1440, "refundPercent": 100}]},
             "resourceIds": [provider.id],
         }
-        return self.admin.do("POST", "/services", wish, status=201)["id"], provider
+        service_id = self.admin.do("POST", "/services", wish, status=201)["id"]
+        self.admin.do("PUT", f"/schedules/services/{service_id}", {"rules": {"slotIntervalMinutes": 1}})
+        return service_id, provider
 
     def rows(self, query: str, *params: Any) -> list[Json]:
         """What the database holds."""
@@ -146,7 +154,7 @@ class Walk:
 
     def book(self) -> None:
         """The customer takes a time of the service; it is theirs, and waits to be paid."""
-        wish = {"serviceId": self.service_id, "startAt": (datetime.now(UTC) + AHEAD).isoformat()}
+        wish = {"serviceId": self.service_id, "startAt": start_in(AHEAD)}
         self.booking = self.customer.do(
             "POST", "/bookings", wish, status=201, Idempotency_Key=f"book {self.customer.id}"
         )

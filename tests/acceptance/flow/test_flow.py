@@ -10,11 +10,11 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
-from tests.acceptance.flow.house import AHEAD, STEPS, STORY, House, Walk, until
+from tests.acceptance.flow.house import AHEAD, STEPS, STORY, House, Walk, start_in, until
 
 pytestmark = pytest.mark.slow
 #: who gets which mail of a booking that goes well
@@ -104,7 +104,7 @@ def test_who_does_not_pay_loses_the_time(house: House) -> None:
     walk.begin_payment()
     until(lambda: walk.now()["status"] == "cancelled", "end of the unpaid booking")
     assert walk.now()["paymentStatus"] == "expired"
-    again = {"serviceId": walk.service_id, "startAt": (datetime.now(UTC) + AHEAD).isoformat()}
+    again = {"serviceId": walk.service_id, "startAt": start_in(AHEAD)}
     other = house.customer().do("POST", "/bookings", again, status=201)
     assert other["providerId"] == walk.provider.id
 
@@ -115,7 +115,7 @@ def test_a_gateway_that_times_out_and_did_it_all_the_same(walks: Walks) -> None:
 
 def test_called_off_gives_back_what_was_agreed(house: House) -> None:
     walk = Walk(house)
-    far = {"serviceId": walk.service_id, "startAt": (datetime.now(UTC) + timedelta(days=3)).isoformat()}
+    far = {"serviceId": walk.service_id, "startAt": start_in(timedelta(days=3))}
     walk.booking = walk.customer.do("POST", "/bookings", far, status=201)
     walk.pay()
     walk.confirmed()

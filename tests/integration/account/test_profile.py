@@ -28,7 +28,7 @@ def test_everything_is_on_until_switched_off(client: Client) -> None:
     assert session["user"]["addresses"] == []
     told = session["user"]["notifications"]
     assert all(all(causes.values()) for causes in told.values())
-    assert {name: len(causes) for name, causes in told.items()} == {"email": 11, "inApp": 11}
+    assert {name: len(causes) for name, causes in told.items()} == {"email": 13, "inApp": 13}
 
 
 def test_addresses_and_preferences_are_kept(client: Client) -> None:

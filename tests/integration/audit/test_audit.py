@@ -102,7 +102,12 @@ def test_bookings_changed_by_others_than_their_customer(client: Client, world: W
     assert (confirmed["action"], confirmed["actorId"]) == ("booking.confirm", str(provider.id))
     assert (confirmed["before"], confirmed["after"]) == ({"status": "pending"}, {"status": "confirmed"})
     assert (noted["before"], noted["after"]) == ({"notes": None}, {"notes": "Bring the papers"})
-    assert came["after"] == {"status": "checked_in", "statusReason": "came early", "override": True}
+    assert came["after"] == {
+        "status": "checked_in",
+        "statusReason": "came early",
+        "override": True,
+        "reason": "came early",
+    }
 
 
 def test_booking_for_somebody_else_and_for_oneself(client: Client, world: World, boss: Actor) -> None:

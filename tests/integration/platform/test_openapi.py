@@ -98,7 +98,7 @@ PUBLIC = (
     *("/reviews/services", "/reviews/providers"),
 )
 #: everybody may look
-SHOWN = ("/services", "/categories", "/workspaces", "/providers")
+SHOWN = ("/services", "/categories", "/workspaces", "/providers", "/slots", "/availability/explain")
 
 
 def test_headers_are_told(document: Json) -> None:
