@@ -25,8 +25,8 @@ from tests.support.service import Service
 
 #: how long before its start a booking is reminded of, and how long before its start it is made at least
 LEAD, AHEAD = timedelta(seconds=10), timedelta(seconds=24)
-#: how long anything that follows by itself may take; waiting ends as soon as it is there
-PATIENCE = 60
+#: how long anything that follows by itself may take, with the minute until the next start; waiting ends early
+PATIENCE = 150
 STEPS = ("book", "pay", "confirmed", "reminded", "complete", "review", "report")
 #: in this order a booking that goes well makes its events
 STORY = (
