@@ -25,7 +25,7 @@ def house(start_service: StartService) -> Iterator[House]:
         "REVIEW_REQUEST_AFTER": "0s",
         "JOB_LEASE": "3s",
         "JOB_RETRY_BASE": "1s",
-        "JOB_RETRY_LIMIT": "2s",
+        "JOB_RETRY_LIMIT": "60s",  # eight tries outlast a mail server that is away for a whole walk
         "SMTP_HOST": "127.0.0.1",
         "SMTP_PORT": str(mails.port),
         "SMTP_TLS": "none",
