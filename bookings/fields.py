@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
@@ -54,6 +55,19 @@ def instant_text(value: datetime) -> str:
     """An aware datetime as RFC 3339 text in UTC with Z, as PostgreSQL writes it in documents."""
     text = value.astimezone(UTC).isoformat().removesuffix("+00:00")
     return (text.rstrip("0") if "." in text else text) + "Z"
+
+
+class Ids(fields.List[UUID]):
+    """Ids in a query, separated by commas; nobody twice."""
+
+    def __init__(self, *, most: int, **kwargs: Any) -> None:
+        super().__init__(fields.UUID(), validate=validate.Length(1, most), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> list[Any]:
+        ids = super()._deserialize(value.split(","), attr, data, **kwargs)
+        if len(set(ids)) < len(ids):
+            raise ValidationError("Names somebody twice.")
+        return ids
 
 
 class Flag(fields.Boolean):

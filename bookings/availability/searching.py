@@ -89,6 +89,7 @@ def _read(
         party_size=query.get("partySize"),
         customer_id=actor.id if actor else None,
         named={"resourceId": query["resourceId"]} if query.get("resourceId") else None,
+        together=query.get("providerIds", ()),
     )
 
 
@@ -115,6 +116,8 @@ def _read_booking(
             raise Invalid([("partySize", f"A booking that moves keeps its party of {booking['party_size']}.")])
         if query.get("resourceId") and query["resourceId"] not in booking["resource_ids"]:
             raise Invalid([("resourceId", "A booking that moves keeps its resources.")])
+        if not set(query.get("providerIds", ())) <= set(booking["resource_ids"]):
+            raise Invalid([("providerIds", "A booking that moves keeps its resources.")])
         return service.read_booking(tx, settings=settings, booking=booking, terms=terms, lower=lower, upper=upper)
 
 

@@ -12,7 +12,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 from bookings.availability.assignment import STRATEGIES
 from bookings.availability.schedule_schemas import sane
 from bookings.availability.slots import NAMED
-from bookings.fields import Input, Instant, TimeZone
+from bookings.fields import Ids, Input, Instant, TimeZone
 
 #: a search covers so many days at most
 MOST_DAYS = 62
@@ -51,6 +51,9 @@ class _Wish(Input):
     )
     resourceId = Wanted(
         metadata={"description": "Who or what must be booked; `any`, as when left out: whoever is free."}
+    )
+    providerIds = Ids(
+        most=10, metadata={"description": "Who must deliver it together; of a collective service everybody, anyway."}
     )
     partySize = fields.Integer(
         validate=validate.Range(1, 100_000),

@@ -113,18 +113,7 @@ def cancel(
     else:
         _, rows = _affected(tx, caller.actor, series_id, body)
         ids = [row["id"] for row in rows if row["status"] in rules.ACTIONS["cancel"].sources]
-    if not ids:
-        raise BookingClosed
-    for id in ids:
-        service.act(
-            tx,
-            settings=settings,
-            caller=caller,
-            booking_id=id,
-            action="cancel",
-            reason=body["reason"],
-            override=body["override"],
-        )
+    service.cancel_all(tx, settings=settings, caller=caller, booking_ids=ids, body=body)
     return get(tx, actor=caller.actor, series_id=series_id)
 
 

@@ -230,6 +230,25 @@ def act(
     return _step(tx, caller, booking, ACTIONS[action], more, reason=reason, override=override)
 
 
+def cancel_all(
+    tx: Tx, *, settings: Settings, caller: Caller, booking_ids: Sequence[UUID], body: Mapping[str, Any]
+) -> None:
+    """Call several bookings off, each by itself, as `act` does; one that is refused stops all. The body says the reason
+    and whether to override. Raises BookingClosed when there are none, and as `act`."""
+    if not booking_ids:
+        raise BookingClosed
+    for booking_id in booking_ids:
+        act(
+            tx,
+            settings=settings,
+            caller=caller,
+            booking_id=booking_id,
+            action="cancel",
+            reason=body["reason"],
+            override=body["override"],
+        )
+
+
 def _step(
     tx: Tx,
     caller: Caller,

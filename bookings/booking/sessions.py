@@ -56,18 +56,7 @@ def cancel(tx: Tx, *, settings: Settings, caller: Caller, body: Mapping[str, Any
     if not rows:
         raise NotFound
     ids = [row["id"] for row in rows if row["status"] in rules.ACTIONS["cancel"].sources]
-    if not ids:
-        raise BookingClosed
-    for id in ids:
-        service.act(
-            tx,
-            settings=settings,
-            caller=caller,
-            booking_id=id,
-            action="cancel",
-            reason=body["reason"],
-            override=body["override"],
-        )
+    service.cancel_all(tx, settings=settings, caller=caller, booking_ids=ids, body=body)
     return Answer(dump({"bookingIds": ids}))
 
 

@@ -35,10 +35,12 @@ _VALUES = {
         "id": _ID.format(space=4, n=":serial"),
         "user_id": _USER,
         "actor_id": _USER,
-        "unrestricted": "true",
         "provider_id": _PROVIDER,
         "workspace_id": "NULL",
         "resource_ids": f"ARRAY[{_PROVIDER}]",
+        "schedule_versions": "'{0}'",
+        "must_confirm": "false",
+        "policy": "NULL",
         "start_at": _START,
         "end_at": f"({_START} + interval '30 minutes')",
         "units": "1",
@@ -50,8 +52,6 @@ _VALUES = {
         "leads": "'{600 seconds}'",
         "topics": f"ARRAY['user:' || {_USER}, 'resource:' || {_PROVIDER}]",
         "request_id": "'pgbench'",
-        "key": "NULL",
-        "fingerprint": "NULL",
     },
 }
 # Each client keeps to providers of its own and counts its slots, so that nothing it asks for is taken.

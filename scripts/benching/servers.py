@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from devtools import embedded
+from devtools import embedded, ports
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -46,6 +46,8 @@ class Bench:
 @contextmanager
 def running(folder: Path, port: int, *, workers: int, threads: int) -> Iterator[Bench]:
     """Start everything on `port` and the four above it; stop it all at the end. Raises embedded.SetupError."""
+    for number in range(5):
+        ports.check(port + number, instead=port + 100)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     password = secrets.token_urlsafe(12)

@@ -22,7 +22,7 @@ import psycopg
 from benching.database_time import Watch, watched
 from bookings import create_app
 from bookings.config import Settings
-from devtools import embedded
+from devtools import embedded, ports
 from devtools.embedded import SetupError
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
@@ -81,6 +81,7 @@ _GUARDS = (
 @contextmanager
 def server(folder: Path, port: int) -> Iterator[str]:
     """A PostgreSQL that forgets everything when the machine stops; its URL. Raises SetupError."""
+    ports.check(port, instead=port + 100)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     password = secrets.token_urlsafe(12)

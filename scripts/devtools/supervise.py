@@ -9,7 +9,6 @@ import http.client
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,7 +19,7 @@ from typing import Any
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
-from devtools import embedded
+from devtools import embedded, ports
 from devtools.embedded import SetupError
 from devtools.environment import ROOT
 from devtools.layout import APPLICATION, MARK, DevSet
@@ -200,21 +199,4 @@ def clear_leftovers(dev_set: DevSet) -> int:
 def check_ports(dev_set: DevSet) -> None:
     """Raise SetupError when somebody else listens on a port of this set."""
     for port in dev_set.ports():
-        with contextlib.closing(socket.socket()) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                raise SetupError(
-                    f"Port {port} is in use{_holder(port)}; stop that, or choose other ports with --port "
-                    f"{dev_set.port + 100}."
-                ) from None
-
-
-def _holder(port: int) -> str:
-    """Name the program that listens on a port, as far as we may know."""
-    with contextlib.suppress(psutil.Error, OSError):
-        for connection in psutil.net_connections("inet"):
-            if connection.status == psutil.CONN_LISTEN and connection.pid and connection.laddr[1:] == (port,):
-                return f" by {psutil.Process(connection.pid).name()} (process {connection.pid})"
-    return ""
+        ports.check(port, instead=dev_set.port + 100)

@@ -28,6 +28,8 @@ from tests.integration.availability.counter import (
 from tests.integration.booking.api import Api, Person, problem, wrong_fields
 from tests.integration.catalogue.shop import Shop
 
+_SOMEBODY = str(uuid4())
+
 
 @pytest.fixture(scope="module")
 def settings() -> dict[str, Any]:
@@ -110,6 +112,8 @@ def test_ranges(shop: Shop, world: World, customer: Person) -> None:
         ({"partySize": "9"}, "partySize"),
         ({"resourceId": "somebody"}, "resourceId"),
         ({"resourceId": str(uuid4())}, "resourceId"),
+        ({"providerIds": str(uuid4())}, "providerIds"),
+        ({"providerIds": f"{_SOMEBODY},{_SOMEBODY}"}, "providerIds"),
         ({"serviceId": str(uuid4())}, "serviceId"),
         ({"format": "week"}, "format"),
     ],

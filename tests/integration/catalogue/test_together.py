@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from bookings.availability import service as availability
-from bookings.availability import slots
 from tests.factories import World
 from tests.integration.booking.api import DAY, Api, Person, at, problem, wrong_fields
 from tests.integration.catalogue.shop import Shop, plain
@@ -67,17 +66,19 @@ def test_slots_show_when_all_can(api: Api, world: World, shop: Shop) -> None:
     api.as_(world.user()).booked(9, 10, providerId=team[0])
     api.as_(world.user()).booked(11, 12, providerId=team[1])
 
-    def starts(**more: Any) -> set[float]:
-        database, settings = api.app.extensions["database"], api.app.extensions["settings"]
-        lower, upper = DAY.replace(hour=8), DAY.replace(hour=13)
-        asked = {"service_id": UUID(service["id"]), "lower": lower, "upper": upper, **more}
-        picture = availability.read(database, settings=settings, **asked)
-        return {(slot.start - DAY.timestamp()) / 3600 for slot in slots.find(picture)}
+    def starts(*together: UUID) -> set[float]:
+        names = {"providerIds": ",".join(map(str, together))} if together else {}
+        between = {"from": at(8), "to": at(13), "timeZone": "UTC"}
+        answer = shop.get("/slots", serviceId=service["id"], **between, **names)
+        assert answer.status_code == 200, answer.text
+        days = (answer.get_json() or {})["days"]
+        found = [datetime.fromisoformat(slot["startAt"]) for day in days for slot in day["slots"]]
+        return {(start - DAY).total_seconds() / 3600 for start in found}
 
     quarters = {8 + number / 4 for number in range(20)}
     taken = {hour for hour in quarters if 8.5 < hour < 10 or 10.5 < hour < 12}
     assert starts() == quarters
-    assert starts(together=team) == quarters - taken
+    assert starts(*team) == quarters - taken
     assert shop.change(service, collective=True).status_code == 200
     assert starts() == quarters - taken
 
