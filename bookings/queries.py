@@ -8,6 +8,7 @@ why it is there.
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 from typing import LiteralString
@@ -41,6 +42,8 @@ def load(domain: str, directory: Path = DIRECTORY) -> Queries:
     return Queries(domain, {name: f"/* {domain}.{name} */ {text}" for name, text in texts.items()})
 
 
+# Some sixty modules load the same few domains, and domains include each other's fragments.
+@functools.cache
 def _read(domain: str, directory: Path) -> tuple[dict[str, str], dict[str, str]]:
     texts: dict[str, str] = {}
     fragments: dict[str, str] = {}
