@@ -18,6 +18,8 @@ CAUSES = (
     "booking_rescheduled",
     "booking_reassigned",
     "booking_passed_on",
+    "booking_released",
+    "booking_attendees_changed",
     "reminder",
     "payment_received",
     "payment_failed",

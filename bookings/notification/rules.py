@@ -18,6 +18,8 @@ CAUSES: Mapping[str, tuple[str, ...]] = {
     "booking_rescheduled": (CUSTOMER, PROVIDER),
     "booking_reassigned": (CUSTOMER, PROVIDER),
     "booking_passed_on": (PROVIDER,),
+    "booking_released": (CUSTOMER, PROVIDER),
+    "booking_attendees_changed": (CUSTOMER, PROVIDER),
     "reminder": (CUSTOMER,),
     "payment_received": (CUSTOMER, PROVIDER),
     "payment_failed": (CUSTOMER, PROVIDER),
@@ -63,6 +65,8 @@ _CAUSES_OF_EVENTS = {
     "booking.cancelled": "booking_cancelled",
     "booking.rescheduled": "booking_rescheduled",
     "booking.reassigned": "booking_reassigned",
+    "booking.released": "booking_released",
+    "booking.attendees-changed": "booking_attendees_changed",
 }
 #: events of payments, whose `data` is the payment: their cause, and which of its sums is told
 OF_PAYMENTS = {

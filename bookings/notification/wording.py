@@ -118,7 +118,7 @@ def _facts(notice: Notice, reader: Reader, locale: Any, labels: Mapping[str, str
         ("when", formats.period(start, end, reader.time_zone, locale)),
         ("where", one_line(booking.get("location"))),
         ("who" if notice.audience == rules.CUSTOMER else "customer", one_line(with_)),
-        ("party", str(booking["partySize"]) if booking.get("partySize", 1) > 1 else ""),
+        ("party", str(booking["partySize"]) if _counts_people(notice) else ""),
         ("price", formats.money(booking["price"], locale) if booking.get("price") else ""),
         ("amount", _amount(notice, locale)),
         ("reason", one_line(booking.get("statusReason"), 500) if notice.cause in _REASONED else ""),
@@ -127,6 +127,12 @@ def _facts(notice: Notice, reader: Reader, locale: Any, labels: Mapping[str, str
 
 
 _REASONED = ("booking_declined", "booking_cancelled")
+
+
+def _counts_people(notice: Notice) -> bool:
+    """How many come goes without saying when it is one, unless they were more."""
+    size: int = notice.booking.get("partySize", 1)
+    return size > 1 or notice.cause == "booking_attendees_changed"
 
 
 def _amount(notice: Notice, locale: Any) -> str:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest import mock
+from uuid import UUID
 
 import pytest
 
+from bookings.auth import Actor
+from bookings.booking import unattended
 from tests.integration.notification.post import Post, subjects
 from tests.support.mail import MailServer
 
@@ -108,3 +113,70 @@ def test_both_sides_hear_that_a_booking_was_passed_on(post: Post, server: MailSe
             (f"{before.id}@example.com", "Passed on: Test customer, Test provider"),
         ]
     )
+
+
+def test_both_sides_hear_that_nobody_came(post: Post, server: MailServer) -> None:
+    customer, provider = post.world.user(), post.world.provider(auto_confirm=True)
+    headers = {"Authorization": f"Bearer {post.app.extensions['tokens'].issue(provider)}"}
+    said = {"rules": {"releaseAfterMinutes": 15}}
+    answer = post.app.test_client().put(f"/schedules/resources/{provider.id}", json=said, headers=headers)
+    assert answer.status_code == 200, answer.text
+    id = post.booking(customer, provider)
+    post.everything()
+    server.empty()
+    (row,) = post.world.query("SELECT start_at FROM bookings WHERE id = %s", id)
+    with mock.patch("bookings.clock.now", return_value=row["start_at"] + timedelta(minutes=15)):
+        assert unattended.release(post.database) == 1
+    post.everything()
+    assert sorted(subjects(server)) == sorted(
+        [
+            (f"{customer.id}@example.com", "Released: Test provider"),
+            (f"{provider.id}@example.com", "Nobody came: Test customer, Test provider"),
+        ]
+    )
+    assert {channel: len(post.rows(id, channel)) for channel in ("in_app", "email", "log")} == dict.fromkeys(
+        ("in_app", "email", "log"), 4
+    )
+
+
+def call(post: Post, actor: Actor, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {post.app.extensions['tokens'].issue(actor)}"}
+    answer = post.app.test_client().post(path, json=body, headers=headers)
+    assert answer.status_code in (200, 201), answer.text
+    return dict(answer.json or {})
+
+
+def test_who_has_to_do_with_a_party_hears_that_it_is_smaller(post: Post, server: MailServer) -> None:
+    """Its customer and who provides it; nobody else of the session, and nobody who is brought along."""
+    customer, other, provider = post.world.user(), post.world.user(), post.world.provider(auto_confirm=True)
+    terms = {"resourceIds": [str(provider.id)], "capacity": 6, "maxPartySize": 6, "perPersonPrice": 500}
+    post.world.query("UPDATE resources SET capacity = 6 WHERE id = %s", provider.id)
+    course = call(
+        post,
+        post.world.admin(),
+        "/services",
+        {"name": "Course", "currency": "EUR", "durations": [{"minutes": 60, "price": 1000}]} | terms,
+    )
+    start = (datetime.now(UTC) + timedelta(days=20)).replace(minute=0, second=0, microsecond=0).isoformat()
+    mine, theirs = (
+        call(post, who, "/bookings", {"serviceId": course["id"], "startAt": start, "partySize": party})
+        for who, party in ((customer, 2), (other, 3))
+    )
+    along = call(post, customer, f"/bookings/{mine['id']}/attendees", {"name": "Aki", "email": "aki@example.com"})
+    post.everything()
+    server.empty()
+    call(post, customer, f"/bookings/{mine['id']}/attendees/cancel", {"attendeeIds": [along["id"]]})
+    post.everything()
+    assert sorted(subjects(server)) == sorted(
+        [
+            (f"{customer.id}@example.com", "Fewer people: Course"),
+            (f"{provider.id}@example.com", "Fewer people with Test customer: Course"),
+        ]
+    )
+    for mail in server.mails():
+        text = mail.get_body(("plain",))
+        assert text is not None
+        assert "People: 1" in text.get_content()
+        assert "Price: €15.00" in text.get_content()
+        assert "aki" not in mail.as_string().lower()
+    assert "booking_attendees_changed" not in {cause for cause, _, _ in post.told(UUID(theirs["id"]))}
