@@ -175,7 +175,7 @@ _MILLION = 1_000_000
 
 def multirange(value: bytes | None) -> list[Interval]:
     """The intervals of a tstzmultirange in PostgreSQL's binary form: sorted, merged."""
-    return list(_ranges(value[4:])) if value else []
+    return _ranges(value[4:]) if value else []
 
 
 def claims(during: bytes | None, units: bytes | None, places: bytes | None) -> list[Claim]:
@@ -188,11 +188,11 @@ def claims(during: bytes | None, units: bytes | None, places: bytes | None) -> l
     ]
 
 
-def _ranges(body: bytes) -> Iterator[Interval]:
-    for _, flags, _, lower, _, upper in _RANGE.iter_unpack(body):
-        if flags != _HALF_OPEN:
-            raise ValueError(f"a claim or closure has bounds of kind {flags}")
-        yield lower // _MILLION + _EPOCH, -(-upper // _MILLION) + _EPOCH
+def _ranges(body: bytes) -> list[Interval]:
+    rows = list(_RANGE.iter_unpack(body))
+    if any(row[1] != _HALF_OPEN for row in rows):
+        raise ValueError("a claim or closure has bounds that are not half open")
+    return [(row[3] // _MILLION + _EPOCH, -(-row[5] // _MILLION) + _EPOCH) for row in rows]
 
 
 def _integers(value: bytes) -> Iterator[int]:

@@ -9,6 +9,8 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import orjson
+
 from bookings import clock, queries
 from bookings.auth import Actor
 from bookings.availability import assignment, hours, service, slots
@@ -122,13 +124,13 @@ def _read_booking(
 
 
 def _times(found: Sequence[Slot], zone: ZoneInfo) -> list[Answer]:
-    texts: dict[int, list[str]] = {}
+    texts: dict[int, orjson.Fragment] = {}
 
-    def ids(slot: Slot) -> list[str]:
-        """Many slots share one and the same tuple of candidates."""
+    def ids(slot: Slot) -> orjson.Fragment:
+        """Many slots share one and the same tuple of candidates: written once, used by all of them."""
         known = texts.get(id(slot.candidates))
         if known is None:
-            known = texts[id(slot.candidates)] = [one.text for one in slot.candidates]
+            known = texts[id(slot.candidates)] = orjson.Fragment(orjson.dumps([one.text for one in slot.candidates]))
         return known
 
     return [

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any
 
 from deploy.gunicorn.common import *  # noqa: F403 (gunicorn reads its settings from this module's names)
-from deploy.gunicorn.common import prepare_metrics, read_settings
+from deploy.gunicorn.common import prepare_metrics, read_settings, settle
 
 _settings = read_settings()
 bind = _settings.sockets_bind
@@ -42,3 +42,4 @@ def post_worker_init(worker: Any) -> None:
         threading.Thread(target=hub.close_all, name="close-sockets").start()
 
     signal.signal(signal.SIGTERM, stop)
+    settle()

@@ -7,7 +7,7 @@ from types import FrameType
 from typing import Any
 
 from deploy.gunicorn.common import *  # noqa: F403 (gunicorn reads its settings from this module's names)
-from deploy.gunicorn.common import prepare_metrics, read_settings
+from deploy.gunicorn.common import prepare_metrics, read_settings, settle
 
 _settings = read_settings()
 bind = _settings.web_bind
@@ -32,3 +32,4 @@ def post_worker_init(worker: Any) -> None:
         worker.handle_exit(number, frame)
 
     signal.signal(signal.SIGTERM, stop)
+    settle()

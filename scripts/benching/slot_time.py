@@ -7,6 +7,7 @@ resources, so a cost that grows with the table shows. One more measurement has t
 
 from __future__ import annotations
 
+import gc
 import secrets
 import shutil
 import subprocess
@@ -201,6 +202,8 @@ def measure(url: str, times: int) -> list[dict[str, Any]]:
         "month": first + timedelta(days=30),
     }
     found = []
+    gc.collect()
+    gc.freeze()  # as gunicorn's workers do
     with watched() as watch:
         for name, path, what, bound in QUESTIONS:
             often = times if name == "week" else max(20, times // 10)

@@ -19,11 +19,13 @@ json_build_array(r.id, r.kind, r.owner_id, r.capacity, r.schedule_version, r.tim
 -- A service, what the layers say, who delivers it and what it needs besides, each in the order of preference. Where
 -- somebody is named who delivers it, nobody else does.
 SELECT {catalogue.document}, {business_spoken}, {service_spoken},
-       (SELECT coalesce(json_agg({candidate} ORDER BY d.position), '[]')
-          FROM service_resources AS d JOIN resources AS r ON r.id = d.resource_id
-         WHERE d.service_id = s.id AND r.active AND (r.id = ANY (%(named)s::uuid[]) OR NOT EXISTS (
-                SELECT FROM service_resources AS n JOIN resources AS m ON m.id = n.resource_id
-                 WHERE n.service_id = s.id AND n.resource_id = ANY (%(named)s) AND m.active)))::text,
+       coalesce(
+           (SELECT json_agg({candidate} ORDER BY d.position) FROM service_resources AS d
+              JOIN resources AS r ON r.id = d.resource_id
+             WHERE d.service_id = s.id AND d.resource_id = ANY (%(named)s::uuid[]) AND r.active),
+           (SELECT json_agg({candidate} ORDER BY d.position) FROM service_resources AS d
+              JOIN resources AS r ON r.id = d.resource_id WHERE d.service_id = s.id AND r.active),
+           '[]')::text,
        (SELECT coalesce(json_agg(json_build_array(q.kind, q.count, (
                 SELECT coalesce(json_agg({candidate} ORDER BY array_position(q.resource_ids, r.id), r.name, r.id), '[]')
                   FROM resources AS r
