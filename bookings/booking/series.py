@@ -285,6 +285,8 @@ def _book(tx: Tx, key: idempotency.Key | None, look: Look, settled: Settled) -> 
     tx.execute(_sql.insert_series, params | _series(series_id, look.body, settled.wanted))
     if len(tx.all(_sql.create_occurrences, params)) != len(booked):
         raise ResourceChanged
+    ids = [one.booking_id for one in booked]
+    tx.execute(_sql.tell_of_series, params | {"event": "series.created", "id": series_id, "ids": ids})
     document = {
         "series": (tx.one(_sql.series_alone, {"id": series_id}) or {})["document"],
         "occurrences": [_done(one) for one in settled.outcomes],

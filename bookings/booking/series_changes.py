@@ -113,7 +113,11 @@ def cancel(
     else:
         _, rows = _affected(tx, caller.actor, series_id, body)
         ids = [row["id"] for row in rows if row["status"] in rules.ACTIONS["cancel"].sources]
-    service.cancel_all(tx, settings=settings, caller=caller, booking_ids=ids, body=body)
+    together = body["scope"] != "this"
+    extra = {"withSeries": True} if together else None
+    service.cancel_all(tx, settings=settings, caller=caller, booking_ids=ids, body=body, extra=extra)
+    if together:
+        _tell(tx, caller, "series.cancelled", series_id, ids)
     return get(tx, actor=caller.actor, series_id=series_id)
 
 
@@ -321,6 +325,13 @@ def _write(
         params |= {name: body.get(name), f"changes_{name}": name in body}
     if len(tx.all(_sql.change_occurrences, params)) != len(after):
         raise Conflict("The series changed at the same moment; try again.")
+    event = "series.rescheduled" if moves else "series.updated"
+    _tell(tx, caller, event, series_id, [row["id"] for row in after])
+
+
+def _tell(tx: Tx, caller: Caller, event: str, series_id: UUID, booking_ids: Sequence[UUID]) -> None:
+    who = {"actor_id": caller.actor.id, "request_id": caller.request_id, "now": clock.now()}
+    tx.execute(_sql.tell_of_series, who | {"event": event, "id": series_id, "ids": list(booking_ids)})
 
 
 _ROW = (

@@ -37,7 +37,7 @@ from bookings.config import Settings
 from bookings.db import Database, Tx
 from bookings.errors import Conflict, Invalid, NotFound, PreconditionFailed
 from bookings.fields import instant_text
-from bookings.http import versioned
+from bookings.http import dump, versioned
 from bookings.prepared import Prepared, Row
 
 _sql = queries.load("booking")
@@ -150,7 +150,7 @@ def change(
     wished = {name: body[name] for name in wishes.DETAILS if name in body} | _wished_time(booking, body)
     wished = {name: value for name, value in wished.items() if value != booking[name]}
     if not wished:
-        return versioned(tx_json(booking["document"]), booking["version"])
+        return versioned(dump(booking["document"]), booking["version"])
     moved = "start_at" in wished or "end_at" in wished
     if booking["service_id"] and rules.length_changes(booking, wished):
         raise Invalid([("endAt", "A booking of a service keeps its length.")])
@@ -213,12 +213,14 @@ def act(
     reason: str | None = None,
     override: bool = False,
     versions: Sequence[int] | None = None,
+    extra: Mapping[str, Any] | None = None,
 ) -> Answer:
     """Take a booking one step through its state machine. Calling off too late is what was agreed: costs something, is
     refused, or counts as not come.
 
-    `override` lets staff, with a reason, act before the action opens or behind a cut-off. Raises NotFound,
-    PreconditionFailed, StaffOnly, TransitionRefused (listing what is allowed), TooEarly, TooLate, Forbidden, Invalid.
+    `override` lets staff, with a reason, act before the action opens or behind a cut-off. The event says `extra`, too.
+    Raises NotFound, PreconditionFailed, StaffOnly, TransitionRefused (listing what is allowed), TooEarly, TooLate,
+    Forbidden, Invalid.
     """
     booking = _lock(tx, caller.actor, booking_id, versions)
     _check_step(ACTIONS[action], booking, settings, reason, override)
@@ -227,11 +229,17 @@ def act(
         action, more = bounds.calling_off(booking, caller.actor, clock.now(), override=override)
     elif action == "decline":
         more = {"fee_amount": None}
-    return _step(tx, caller, booking, ACTIONS[action], more, reason=reason, override=override)
+    return _step(tx, caller, booking, ACTIONS[action], more, reason=reason, override=override, extra=extra)
 
 
 def cancel_all(
-    tx: Tx, *, settings: Settings, caller: Caller, booking_ids: Sequence[UUID], body: Mapping[str, Any]
+    tx: Tx,
+    *,
+    settings: Settings,
+    caller: Caller,
+    booking_ids: Sequence[UUID],
+    body: Mapping[str, Any],
+    extra: Mapping[str, Any] | None = None,
 ) -> None:
     """Call several bookings off, each by itself, as `act` does; one that is refused stops all. The body says the reason
     and whether to override. Raises BookingClosed when there are none, and as `act`."""
@@ -246,6 +254,7 @@ def cancel_all(
             action="cancel",
             reason=body["reason"],
             override=body["override"],
+            extra=extra,
         )
 
 
@@ -258,11 +267,12 @@ def _step(
     *,
     reason: str | None,
     override: bool = False,
+    extra: Mapping[str, Any] | None = None,
 ) -> Answer:
     """Write the step that was found to be possible, and what follows from it for claims and reminders."""
     booking_id = booking["id"]
     after = booking | {"status": step.target, "status_reason": reason or booking["status_reason"]} | more
-    answer = _write(tx, caller, booking, after, step.name, step.event, reason=reason, override=override)
+    answer = _write(tx, caller, booking, after, step.name, step.event, reason=reason, override=override, extra=extra)
     if step.target in rules.RELEASED or after["released_at"] is not None:
         tx.execute(_sql.release_claims, after)
         overbooking.fill(tx, booking["resource_ids"])
@@ -292,7 +302,7 @@ def set_payment_status(
     Nothing happens when the booking says so already. Raises NotFound.
     """
     booking = _lock(tx, caller.actor, booking_id, None)
-    answer = versioned(tx_json(booking["document"]), booking["version"])
+    answer = versioned(dump(booking["document"]), booking["version"])
     if booking["payment_status"] != status:
         after = booking | {"payment_status": status}
         answer = _write(tx, caller, booking, after, "payment", "booking.payment-changed")
@@ -344,8 +354,10 @@ def _write(
     reason: str | None = None,
     override: bool = False,
     left: UUID | None = None,
+    extra: Mapping[str, Any] | None = None,
 ) -> Answer:
-    """`left`: a resource that it does not claim any more; its owner hears of that, too."""
+    """`left`: a resource that it does not claim any more; its owner hears of that, too. The event says `extra`, too."""
+    more = {**(extra or {}), **({"reassignedFrom": str(left)} if left else {})}
     row = tx.one(
         _sql.change,
         after
@@ -357,7 +369,7 @@ def _write(
             "actor_id": caller.actor.id,
             "request_id": caller.request_id,
             "topics": wishes.topics(after["user_id"], [*after["resource_ids"], *([left] if left else [])]),
-            "extra": None if left is None else Json({"reassignedFrom": str(left)}),
+            "extra": Json(more) if more else None,
             "now": clock.now(),
         },
     )
@@ -382,10 +394,3 @@ def _audit(
 
 def _plan_reminders(tx: Tx, settings: Settings, after: dict[str, Any]) -> None:
     tx.execute(_sql.plan_reminders, after | {"version": after["version"] + 1, "leads": wishes.leads(settings)})
-
-
-def tx_json(document: Any) -> bytes:
-    """Serialise a document that the driver has parsed."""
-    from bookings.http import dump
-
-    return dump(document)

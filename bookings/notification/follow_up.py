@@ -13,7 +13,7 @@ from bookings.db import Database, Tx
 from bookings.event.consumer import Consumer, Event
 from bookings.job import service as job_service
 from bookings.job.service import Job, Registry
-from bookings.notification import rules, service
+from bookings.notification import of_series, rules, service
 from bookings.notification.service import Fact
 
 _sql = queries.load("notification")
@@ -46,7 +46,9 @@ class FollowUp:
             self._of_offer(tx, event)
         elif event.type in rules.OF_PAYMENTS:
             self._of_payment(tx, event)
-        else:
+        elif event.type in rules.OF_SERIES:
+            of_series.tell(tx, self._settings, event)
+        elif not event.data.get("withSeries"):
             cause = rules.cause_of(event.type, event.data)
             subject = f"booking:{event.data['id']}:{event.data['version']}"
             service.tell(tx, self._settings, Fact(cause, subject, event.data))

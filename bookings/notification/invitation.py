@@ -41,6 +41,33 @@ def invitation(settings: Settings, notice: Notice, reader: Reader, sender: Addre
     return text
 
 
+def calendar_of_series(settings: Settings, notice: Notice) -> bytes | None:
+    """All bookings of a series that are told of and have a place in calendars, or lose it, each an entry under its own
+    UID as its feeds and invitations write it. None when there are none.
+
+    Published, because an invitation (RFC 5546, section 3.2.2) is of one UID."""
+    called_off = notice.cause == "series_cancelled"
+    standing = ("cancelled",) if called_off else ("confirmed", "checked_in")
+    at = notice.created_at
+    entries = [
+        ical.Entry(
+            uid=ical.uid(one["id"]),
+            sequence=one["version"],
+            changed_at=at,
+            created_at=at,
+            start_at=_instant(one["startAt"]),
+            end_at=_instant(one["endAt"]),
+            status=ical.status_of(one["status"]),
+            summary=_summary(notice),
+            location=one_line(notice.booking.get("location")),
+            url=wording.link_to(settings, one["id"]),
+        )
+        for one in notice.data.get("dates", ())
+        if one["status"] in standing
+    ]
+    return ical.calendar(entries, name=settings.business_name) if entries else None
+
+
 def _summary(notice: Notice) -> str:
     named = wording.what(notice)
     return f"{named} ({one_line(notice.customer)})" if notice.audience == rules.PROVIDER else named

@@ -11,7 +11,7 @@ from typing import Any
 from bookings import clock
 from bookings.config import Settings
 from bookings.notification import rules, wording
-from bookings.notification.invitation import invitation
+from bookings.notification.invitation import calendar_of_series, invitation
 from bookings.notification.rules import one_line
 from bookings.notification.wording import Notice, Reader, Words
 
@@ -36,7 +36,8 @@ def message(settings: Settings, notice: Notice, reader: Reader, unsubscribe: str
     that cannot be one.
     """
     method = rules.invitation_method(notice.cause, notice.booking)
-    words = wording.words(settings, notice, reader, invitation=method is not None)
+    calendar = calendar_of_series(settings, notice)
+    words = wording.words(settings, notice, reader, invitation=method is not None or calendar is not None)
     sender = sender_of(settings)
     mail = EmailMessage(policy=_POLICY)
     mail["From"] = sender
@@ -50,6 +51,8 @@ def message(settings: Settings, notice: Notice, reader: Reader, unsubscribe: str
     _fill(mail, words, unsubscribe)
     if method:
         _attach(mail, invitation(settings, notice, reader, sender, method), method)
+    if calendar:
+        mail.add_attachment(calendar, maintype="application", subtype="ics", filename="bookings.ics")
     mail["Content-Language"] = words.language
     return mail
 

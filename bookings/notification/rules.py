@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,9 @@ CAUSES: Mapping[str, tuple[str, ...]] = {
     "booking_passed_on": (PROVIDER,),
     "booking_released": (CUSTOMER, PROVIDER),
     "booking_attendees_changed": (CUSTOMER, PROVIDER),
+    "series_created": (CUSTOMER, PROVIDER),
+    "series_rescheduled": (CUSTOMER, PROVIDER),
+    "series_cancelled": (CUSTOMER, PROVIDER),
     "reminder": (CUSTOMER,),
     "payment_received": (CUSTOMER, PROVIDER),
     "payment_failed": (CUSTOMER, PROVIDER),
@@ -74,10 +77,18 @@ OF_PAYMENTS = {
     "payment.failed": ("payment_failed", "amount"),
     "payment.refunded": ("payment_refunded", "refunded"),
 }
+#: events of series, whose `data` is the series with the bookings that a command made, moved or called off together
+OF_SERIES = {
+    "series.created": "series_created",
+    "series.rescheduled": "series_rescheduled",
+    "series.cancelled": "series_cancelled",
+}
+#: so many dates of a series stand in the words of a notification; a mail's calendar has all of them
+DATES = 60
 #: an offer to somebody who waits, whose `data` is their place in line
 OFFERED = "waitlist.offered"
 #: the events that somebody is told of
-HEARD = (*_CAUSES_OF_EVENTS, *OF_PAYMENTS, "booking.completed", OFFERED)
+HEARD = (*_CAUSES_OF_EVENTS, *OF_SERIES, *OF_PAYMENTS, "booking.completed", OFFERED)
 
 
 def cause_of(event: str, data: Mapping[str, Any]) -> str:
@@ -85,6 +96,25 @@ def cause_of(event: str, data: Mapping[str, Any]) -> str:
     if event == "booking.created" and data["status"] == "confirmed":
         return "booking_confirmed"
     return _CAUSES_OF_EVENTS[event]
+
+
+def of_series(
+    document: Mapping[str, Any], bookings: Sequence[Mapping[str, Any]]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is told of `bookings` of one series together, as the first of them and what they add up to: `dates`, all of
+    them, `count`, `waiting` (to be confirmed) and perhaps `total` (money). `document` is the first one's."""
+    first = {name: bookings[0][name] for name in ("version", "status", "startAt", "endAt")}
+    claimed = list(dict.fromkeys(id for one in bookings for id in one["resourceIds"]))
+    dates = [{name: one[name] for name in ("id", "version", "status", "startAt", "endAt")} for one in bookings]
+    more: dict[str, Any] = {
+        "dates": dates,
+        "count": len(dates),
+        "waiting": sum(one["status"] == "pending" for one in dates),
+    }
+    prices = [one["price"] for one in bookings if one["price"]]
+    if prices:
+        more["total"] = {"amount": sum(one["amount"] for one in prices), "currency": prices[0]["currency"]}
+    return {**document, **first, "resourceIds": claimed, "price": None}, more
 
 
 def offered(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -86,23 +86,37 @@ def tell(tx: Tx, settings: Settings, fact: Fact) -> int:
 
     Mails are put into the queue of jobs with it. What is repeated changes nothing.
     """
-    booking = rules.kept(fact.booking)
-    audiences = _audiences(tx, fact, booking["resourceIds"])
+    audiences = _audiences(tx, fact, fact.booking["resourceIds"])
     if fact.left is not None:
         still = audiences
         audiences = {id: one for id, one in _audiences(tx, fact, [fact.left]).items() if id not in still}
+    return tell_to(tx, settings, fact, audiences)
+
+
+def tell_to(
+    tx: Tx, settings: Settings, fact: Fact, audiences: Mapping[UUID, str], mailed: Mapping[str, Any] | None = None
+) -> int:
+    """The same to people that are named, by their audience. Mails hold `mailed` instead of what the fact has `more`."""
     rows = [
         {"id": str(new_id()), "recipient_id": str(one.id), "audience": audiences[one.id], **row}
         for one in account.preferences_of(tx, audiences).values()
         for row in _rows(_channels(settings, one, fact.cause))
     ]
+    if mailed is None:
+        return _tell(tx, fact, rows, fact.more)
+    mails = [row for row in rows if row["channel"] == rules.EMAIL]
+    return _tell(tx, fact, mails, mailed) + _tell(tx, fact, [row for row in rows if row not in mails], fact.more)
+
+
+def _tell(tx: Tx, fact: Fact, rows: list[dict[str, str]], more: Mapping[str, Any]) -> int:
+    booking = rules.kept(fact.booking)
     values = {
         "rows": Json(rows),
         "booking_id": booking["id"],
         "cause": fact.cause,
         "subject": fact.subject,
         "reminder_id": fact.reminder_id,
-        "data": Json({"booking": booking, **fact.more}),
+        "data": Json({"booking": booking, **more}),
     }
     written = tx.all(_sql.write, values)
     for row in written:

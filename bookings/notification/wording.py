@@ -77,6 +77,8 @@ def words(settings: Settings, notice: Notice, reader: Reader, *, invitation: boo
         "what": what(notice),
         "amount": _amount(notice, locale),
         "until": _until(notice, reader, locale),
+        "count": notice.data.get("count", 1),
+        "waiting": notice.data.get("waiting", 0),
         "invitation": invitation,
     }
     labels = labels_of(language, context)
@@ -111,22 +113,35 @@ def page(name: str, **context: Any) -> str:
 
 def _facts(notice: Notice, reader: Reader, locale: Any, labels: Mapping[str, str]) -> list[tuple[str, str]]:
     booking = notice.booking
-    start, end = (datetime.fromisoformat(booking[name]) for name in ("startAt", "endAt"))
     with_ = ", ".join(notice.resources) if notice.audience == rules.CUSTOMER else notice.customer
     rows = [
         ("what", what(notice)),
-        ("when", formats.period(start, end, reader.time_zone, locale)),
+        ("when", "" if "dates" in notice.data else _when(booking, reader, locale)),
         ("where", one_line(booking.get("location"))),
         ("who" if notice.audience == rules.CUSTOMER else "customer", one_line(with_)),
         ("party", str(booking["partySize"]) if _counts_people(notice) else ""),
         ("price", formats.money(booking["price"], locale) if booking.get("price") else ""),
+        ("total", formats.money(notice.data["total"], locale) if notice.data.get("total") else ""),
         ("amount", _amount(notice, locale)),
         ("reason", one_line(booking.get("statusReason"), 500) if notice.cause in _REASONED else ""),
     ]
-    return [(labels[name], value) for name, value in rows if value]
+    return [(labels[name], value) for name, value in rows if value] + _dates(notice, reader, locale, labels)
 
 
-_REASONED = ("booking_declined", "booking_cancelled")
+def _dates(notice: Notice, reader: Reader, locale: Any, labels: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The first dates of a series, numbered, and how many more there are."""
+    shown = notice.data.get("dates", [])[: rules.DATES]
+    rows = [(f"{labels['when']} {n}", _when(one, reader, locale)) for n, one in enumerate(shown, 1)]
+    rest = notice.data.get("count", 1) - len(shown)
+    return [*rows, (labels["more"], str(rest))] if shown and rest else rows
+
+
+def _when(booking: Mapping[str, Any], reader: Reader, locale: Any) -> str:
+    start, end = (datetime.fromisoformat(booking[name]) for name in ("startAt", "endAt"))
+    return formats.period(start, end, reader.time_zone, locale)
+
+
+_REASONED = ("booking_declined", "booking_cancelled", "series_cancelled")
 
 
 def _counts_people(notice: Notice) -> bool:
@@ -149,7 +164,12 @@ def _link(settings: Settings, notice: Notice) -> str:
     home = settings.public_url.rstrip("/")
     if notice.data.get("entryId"):
         return f"{home}/waitlist/{notice.data['entryId']}"
-    return f"{home}/bookings/{notice.booking['id']}"
+    return link_to(settings, notice.booking["id"])
+
+
+def link_to(settings: Settings, booking_id: str) -> str:
+    """Where people see a booking."""
+    return f"{settings.public_url.rstrip('/')}/bookings/{booking_id}"
 
 
 def _block(language: str, cause: str, block: str, context: Mapping[str, Any]) -> str:

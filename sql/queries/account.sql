@@ -3,7 +3,8 @@
 -- fragment: causes
 -- What we write to people about; bookings/account/rules.py has the same list, and a test compares them.
 unnest('{booking_created, booking_confirmed, booking_declined, booking_cancelled, booking_rescheduled, booking_reassigned,
-    booking_passed_on, booking_released, booking_attendees_changed, reminder,
+    booking_passed_on, booking_released, booking_attendees_changed,
+    series_created, series_rescheduled, series_cancelled, reminder,
     payment_received, payment_failed, payment_refunded, review_request, waitlist_offer}'::text[]) AS cause
 
 -- fragment: document

@@ -25,6 +25,10 @@ jsonb_to_recordset(%(rows)s::jsonb) AS w (
     price_amount bigint, payment_required boolean, payment_status text, confirm_when_paid boolean,
     policy text, cancellation_policy text)
 
+-- fragment: with_series
+-- What the event of a booking says when its series tells of it, too: whoever shows both need show only one.
+(document::jsonb || jsonb_build_object('withSeries', true))::json
+
 -- fragment: blocked
 -- What a row `w` claims: its time with its buffers.
 tstzrange(w.start_at - make_interval(mins => w.buffer_before_minutes),
@@ -109,7 +113,7 @@ WITH wanted AS (
 ), told AS (
     INSERT INTO outbox (type, booking_id, topics, data, actor_id, request_id, occurred_at)
     SELECT 'booking.created', id, ARRAY['user:' || user_id] || ARRAY(SELECT 'resource:' || r FROM unnest(resource_ids) AS r),
-           document, %(actor_id)s, %(request_id)s, %(now)s
+           {with_series}, %(actor_id)s, %(request_id)s, %(now)s
       FROM answer ORDER BY start_at
 ), audited AS (
     INSERT INTO audit_entries (at, actor_id, actor_role, request_id, action, subject_type, subject_id, after)
@@ -196,7 +200,7 @@ WITH changed AS (
 ), told AS (
     INSERT INTO outbox (type, booking_id, topics, data, actor_id, request_id, occurred_at)
     SELECT %(event)s::text, id, ARRAY['user:' || user_id] || ARRAY(SELECT 'resource:' || r FROM unnest(resource_ids) AS r),
-           document, %(actor_id)s, %(request_id)s, %(now)s
+           {with_series}, %(actor_id)s, %(request_id)s, %(now)s
       FROM answer ORDER BY start_at
 ), audited AS (
     INSERT INTO audit_entries (at, actor_id, actor_role, request_id, action, subject_type, subject_id, before, after)
@@ -226,6 +230,22 @@ SELECT id, document::text FROM answer ORDER BY start_at
 UPDATE series AS s SET rrule = %(rrule)s, starts_at = %(starts_at)s, exdates = %(exdates)s::date[],
        version = version + 1, updated_at = %(now)s
  WHERE id = %(id)s::uuid
+
+-- name: tell_of_series
+-- What a command did to bookings of a series, told once, to its customer: others may not hear of all of them.
+INSERT INTO outbox (type, topics, data, actor_id, request_id, occurred_at)
+SELECT %(event)s::text, ARRAY['user:' || s.user_id],
+       ({series_document}::jsonb || jsonb_build_object('bookings', (
+           SELECT jsonb_agg(jsonb_build_object(
+                      'id', b.id, 'version', b.version, 'status', b.status, 'resourceIds', b.resource_ids,
+                      'startAt', btrim(to_json(b.start_at AT TIME ZONE 'UTC')::text, '"') || 'Z',
+                      'endAt', btrim(to_json(b.end_at AT TIME ZONE 'UTC')::text, '"') || 'Z',
+                      'price', CASE WHEN b.price_amount IS NOT NULL
+                          THEN json_build_object('amount', b.price_amount, 'currency', b.currency) END)
+                      ORDER BY b.start_at, b.id)
+             FROM bookings AS b WHERE b.id = ANY (%(ids)s::uuid[]))))::json,
+       %(actor_id)s::uuid, %(request_id)s::text, %(now)s::timestamptz
+  FROM series AS s WHERE s.id = %(id)s::uuid
 
 -- name: occurrence_of
 -- Which time of a series a booking stands for, if it is in it and to be seen.

@@ -45,6 +45,15 @@ UNION ALL
 SELECT DISTINCT owner_id, 'provider' FROM resources
  WHERE id = ANY (%(resource_ids)s::uuid[]) AND owner_id <> %(user_id)s
 
+-- name: owners
+-- Who else owns which of these resources.
+SELECT id, owner_id FROM resources
+ WHERE id = ANY (%(resource_ids)s::uuid[]) AND owner_id <> %(user_id)s::uuid
+
+-- name: told_together
+-- Bookings as they are now, for what they are called.
+SELECT b.id, {booking.document} AS document FROM bookings AS b WHERE b.id = ANY (%(ids)s::uuid[])
+
 -- fragment: item
 -- The JSON of a notification `n` without its words, which are made when it is read.
 json_build_object(

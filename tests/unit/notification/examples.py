@@ -41,8 +41,9 @@ def booking(**changes: Any) -> dict[str, Any]:
 
 
 def notice(cause: str = "booking_confirmed", audience: str = "customer", **changes: Any) -> Notice:
-    """A notice; changes are of the booking, except `amount` and `until`."""
-    data: dict[str, Any] = {name: changes.pop(name) for name in ("amount", "until") if name in changes}
+    """A notice; changes are of the booking, except `amount`, `until` and what is told of a series."""
+    more = ("amount", "until", "dates", "count", "waiting", "total")
+    data: dict[str, Any] = {name: changes.pop(name) for name in more if name in changes}
     return Notice(
         id=NOTICE_ID,
         cause=cause,

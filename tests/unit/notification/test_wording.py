@@ -19,7 +19,12 @@ EVERY = [(cause, audience) for cause, audiences in CAUSES.items() for audience i
 @pytest.mark.parametrize("cause,audience", EVERY)
 def test_every_cause_speaks_every_language(language: str, cause: str, audience: str) -> None:
     """With and without what is optional; a name that a template misses would raise."""
-    for more in ({}, {"amount": {"amount": 4550, "currency": "EUR"}, "until": "2027-03-01T08:00:00Z"}):
+    examples: tuple[dict[str, Any], ...] = (
+        {},
+        {"amount": {"amount": 4550, "currency": "EUR"}, "until": "2027-03-01T08:00:00Z"},
+        {"count": 3, "waiting": 2},
+    )
+    for more in examples:
         told = wording.words(SETTINGS, notice(cause, audience, **more), reader(locale=language))
         assert told.language == language
         assert told.subject
@@ -161,3 +166,9 @@ def test_html_holds_no_markup_of_strangers() -> None:
 )
 def test_what_goes_into_calendars(cause: str, status: str, method: str | None) -> None:
     assert rules.invitation_method(cause, {"status": status}) == method
+
+
+def test_what_waits_of_a_series_is_said() -> None:
+    told = wording.words(SETTINGS, notice("series_created", "provider", count=5, waiting=2), reader())
+    assert "Of these bookings 2 wait" in told.text
+    assert "wait" not in wording.words(SETTINGS, notice("series_created", "provider", count=5), reader()).text
