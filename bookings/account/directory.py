@@ -11,7 +11,7 @@ from uuid import UUID
 
 import orjson
 
-from bookings import queries
+from bookings import paging, queries
 from bookings.account import invitations, service, sessions
 from bookings.account.errors import OwnAccount
 from bookings.account.invitations import Invitation
@@ -25,8 +25,6 @@ from bookings.errors import Invalid
 
 _sql = queries.load("account")
 Versions = tuple[int, ...] | None
-TOTAL_BOUND = 1000
-_LOWEST_ID = UUID(int=0)
 #: a word of fewer letters has no trigrams inside; it is looked for at the beginning of words
 _TRIGRAM = 3
 
@@ -34,31 +32,20 @@ _TRIGRAM = 3
 def listing(database: Database, *, caller: Caller, query: Mapping[str, Any]) -> bytes:
     """One page of users as JSON, by name. Raises Forbidden unless the caller is an admin, Invalid for a bad cursor."""
     require_admin(caller.actor)
-    after = _read_cursor(query["cursor"]) if "cursor" in query else ("", _LOWEST_ID)
+    after = _read_cursor(query["cursor"]) if "cursor" in query else ("", paging.LOWEST_ID)
     params = {
         "role": query.get("role"),
         "disabled": query.get("disabled"),
         "pattern": _pattern(query["q"]) if "q" in query else None,
         "after_name": after[0],
         "after_id": after[1],
-        "limit": query["limit"],
-        "offset": 0 if "cursor" in query else (query["page"] - 1) * query["limit"],
-        "total_bound": TOTAL_BOUND + 1,
-    }
+    } | paging.window(query)
     with database.transaction() as tx:
         tx.execute(_sql.plan_anew)
         rows = tx.all(_sql.list, params)
         total = (tx.one(_sql.total, params) or {})["total"]
-    return orjson.dumps(
-        {
-            "items": [orjson.Fragment(row["document"]) for row in rows],
-            "page": None if "cursor" in query else query["page"],
-            "limit": query["limit"],
-            "total": min(total, TOTAL_BOUND),
-            "totalIsExact": total <= TOTAL_BOUND,
-            "nextCursor": _cursor(rows[-1]) if len(rows) == query["limit"] else None,
-        }
-    )
+    next_cursor = paging.next_cursor(query, rows, _cursor)
+    return paging.answer(query, paging.documents(rows), total, nextCursor=next_cursor)
 
 
 def _pattern(q: str) -> str:

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, fields, validate
 
 from bookings.fields import Input, Instant, Text, Words
 from bookings.job.care import STATES
-
-LIMIT = 100
-DEEPEST = 10_000
+from bookings.paging import CursorPage, CursorQuery, size
 
 
-class JobQuery(Input):
+class JobQuery(CursorQuery):
     """Which jobs, the newest first."""
+
+    rows = "jobs"
 
     kind = Text(longest=100, shortest=1)
     state = Words(STATES, metadata={"description": "One or several, such as `failed,dead`."})
     cursor = fields.UUID(metadata={"description": "nextCursor of the last page."})
-    page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=DEEPEST))
-    limit = fields.Integer(load_default=20, validate=validate.Range(1, LIMIT))
-
-    @validates_schema
-    def _not_too_deep(self, data: dict[str, Any], **_: Any) -> None:
-        if data["page"] * data["limit"] > DEEPEST:
-            raise ValidationError(f"Ends after {DEEPEST} jobs; go on with cursor.", "page")
+    limit = size(20)
 
 
 class Job(Schema):
@@ -49,14 +41,10 @@ class Job(Schema):
     finishedAt = Instant(required=True, allow_none=True)
 
 
-class JobPage(Schema):
+class JobPage(CursorPage):
     """One page of jobs, the newest first."""
 
     items = fields.List(fields.Nested(Job), required=True)
-    page = fields.Integer(required=True, allow_none=True, metadata={"description": "null when paging by cursor."})
-    limit = fields.Integer(required=True)
-    total = fields.Integer(required=True, metadata={"description": "Exact up to 1,000; see totalIsExact."})
-    totalIsExact = fields.Boolean(required=True)
     nextCursor = fields.UUID(required=True, allow_none=True)
 
 

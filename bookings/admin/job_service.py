@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import orjson
 from redis import Redis, RedisError
 
+from bookings import paging
 from bookings.admin import job_verdicts
 from bookings.audit import service as audit
 from bookings.auth import Caller
@@ -30,25 +30,17 @@ _STEP = 5000
 
 def listing(database: Database, *, query: Mapping[str, Any]) -> bytes:
     """One page of jobs as JSON."""
-    by_cursor, limit = "cursor" in query, query["limit"]
+    window = paging.window(query)
     page = care.listing(
         database,
         kind=query.get("kind"),
         states=query.get("state"),
         before=query.get("cursor"),
-        limit=limit,
-        offset=0 if by_cursor else (query["page"] - 1) * limit,
+        limit=window["limit"],
+        offset=window["offset"],
     )
-    return orjson.dumps(
-        {
-            "items": [orjson.Fragment(document) for document in page.documents],
-            "page": None if by_cursor else query["page"],
-            "limit": limit,
-            "total": min(page.total, care.TOTAL_BOUND),
-            "totalIsExact": page.total <= care.TOTAL_BOUND,
-            "nextCursor": page.last if len(page.documents) == limit else None,
-        }
-    )
+    next_cursor = paging.next_cursor(query, page.documents, lambda _: page.last)
+    return paging.answer(query, ",".join(page.documents).encode(), page.total, nextCursor=next_cursor)
 
 
 def retry(tx: Tx, *, caller: Caller, job_id: UUID) -> str:

@@ -7,8 +7,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from bookings.fields import Input, Instant, Text
-
-LIMIT = 100
+from bookings.paging import size
 
 
 class ListQuery(Input):
@@ -24,7 +23,7 @@ class ListQuery(Input):
     cursor = fields.Integer(
         validate=validate.Range(1, 2**63 - 1), metadata={"description": "nextCursor of the page before."}
     )
-    limit = fields.Integer(load_default=20, validate=validate.Range(1, LIMIT))
+    limit = size(20)
 
     @validates_schema
     def _id_belongs_to_a_type(self, data: dict[str, Any], **_: Any) -> None:

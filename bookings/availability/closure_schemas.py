@@ -10,9 +10,8 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from bookings.availability import rules
 from bookings.availability.schedule_schemas import TimeSpan
 from bookings.fields import Flag, Input, Instant, Text
+from bookings.paging import Page, PageQuery, size
 
-LIMIT = 100
-DEEPEST = 10_000
 MOST_RESOURCES = 100
 _LONGEST = timedelta(days=5 * 366)
 KINDS = ("time_off", "blackout", "busy")
@@ -57,21 +56,21 @@ class NewClosure(Input):
             raise ValidationError("Name resources, or say wholeBusiness, but not both.", "resourceIds")
 
 
-class ClosureQuery(Input):
+class ClosureQuery(PageQuery):
     """Which closures, by their beginning."""
+
+    rows = "closures"
+    instead = "narrow the list with from and to"
 
     resourceId = fields.UUID(metadata={"description": "Of this resource, with those of the whole business."})
     kind = fields.String(validate=validate.OneOf(KINDS))
     from_ = Instant(data_key="from", metadata={"description": "Those that end after it."})
     to = Instant(metadata={"description": "Those that begin before it."})
-    page = fields.Integer(load_default=1, validate=validate.Range(1, DEEPEST))
-    limit = fields.Integer(load_default=20, validate=validate.Range(1, LIMIT))
+    limit = size(20)
 
     @validates_schema
-    def _not_too_deep(self, data: dict[str, Any], **_: Any) -> None:
+    def _fits_the_calendar(self, data: dict[str, Any], **_: Any) -> None:
         check_years(data, "from_", "to")
-        if data["page"] * data["limit"] > DEEPEST:
-            raise ValidationError(f"Ends after {DEEPEST} closures; narrow the list with from and to.", "page")
         if "from_" in data and "to" in data and data["to"] <= data["from_"]:
             raise ValidationError("Must be after from.", "to")
 
@@ -106,14 +105,10 @@ class Closed(Schema):
     bookings = fields.List(fields.Nested(BookingInTheWay), required=True, metadata={"description": "The first 100."})
 
 
-class ClosurePage(Schema):
+class ClosurePage(Page):
     """One page of closures."""
 
     items = fields.List(fields.Nested(Closure), required=True)
-    page = fields.Integer(required=True)
-    limit = fields.Integer(required=True)
-    total = fields.Integer(required=True, metadata={"description": "Exact up to 1,000; see totalIsExact."})
-    totalIsExact = fields.Boolean(required=True)
 
 
 class FreeBusyQuery(Input):

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import orjson
 
-from bookings import queries
+from bookings import paging, queries
 from bookings.answer import Answer
 from bookings.auth import Actor, Caller, require_admin
 from bookings.availability import locking
@@ -26,7 +26,6 @@ _sql = queries.load("availability")
 Json = dict[str, Any]
 #: bookings that an answer names
 _NAMED = 100
-TOTAL_BOUND = 1000
 _EVER = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
 
 
@@ -109,27 +108,15 @@ def get(database: Database, *, actor: Actor, closure_id: UUID) -> str:
 def listing(database: Database, *, actor: Actor, query: Mapping[str, Any]) -> bytes:
     """One page of closures by their beginning. Raises Forbidden for customers."""
     _check_staff(actor)
-    page, limit = query["page"], query["limit"]
     asked = {
         "resource_id": query.get("resourceId"),
         "kind": query.get("kind"),
         "from": query.get("from_", _EVER[0]),
         "to": query.get("to", _EVER[1]),
-        "limit": limit,
-        "offset": (page - 1) * limit,
-        "total_bound": TOTAL_BOUND + 1,
     }
-    row = database.row(_sql.list_closures, _seen_by(actor) | asked)
+    row = database.row(_sql.list_closures, _seen_by(actor) | asked | paging.window(query))
     assert row is not None
-    return orjson.dumps(
-        {
-            "items": orjson.Fragment(row[0]),
-            "page": page,
-            "limit": limit,
-            "total": min(row[1], TOTAL_BOUND),
-            "totalIsExact": row[1] <= TOTAL_BOUND,
-        }
-    )
+    return paging.answer(query, row[0].encode()[1:-1], row[1])
 
 
 def _check_staff(actor: Actor) -> None:

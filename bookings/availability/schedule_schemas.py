@@ -13,10 +13,10 @@ from bookings.availability.layers import WEEKDAYS
 from bookings.availability.policy_schemas import MovingPolicy, NoShows, PolicyRules
 from bookings.catalogue.schemas import Policy
 from bookings.fields import Input, Instant, Text
+from bookings.paging import CountedPage, size
 
 MINUTES_A_YEAR = 366 * 24 * 60
 MOST_SPANS = 24
-LIMIT = 100
 _FIRST, _LAST = date(2000, 1, 1), date(2200, 1, 1)
 _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 
@@ -196,7 +196,7 @@ class DaysQuery(Input):
     from_ = local_date(data_key="from")
     to = local_date(metadata={"description": "The last date; it belongs to the list."})
     page = fields.Integer(load_default=1, validate=validate.Range(1, rules.MOST_DAYS))
-    limit = fields.Integer(load_default=31, validate=validate.Range(1, LIMIT))
+    limit = size(31)
 
 
 class EffectiveQuery(Input):
@@ -290,13 +290,10 @@ class ScheduleDay(Schema):
     note = fields.String(required=True, allow_none=True)
 
 
-class ScheduleDayPage(Schema):
+class ScheduleDayPage(CountedPage):
     """One page of dates with other hours."""
 
     items = fields.List(fields.Nested(ScheduleDay), required=True)
-    page = fields.Integer(required=True)
-    limit = fields.Integer(required=True)
-    total = fields.Integer(required=True)
 
 
 class TimeSpan(Schema):

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-import orjson
-
-from bookings import cursor, queries
+from bookings import paging, queries
 from bookings.auth import Actor
 from bookings.db import Database
 from bookings.errors import Forbidden
 
 _sql = queries.load("booking")
-TOTAL_BOUND = 1000
-_HIGHEST_ID = UUID(int=2**128 - 1)
 
 
 def listing(database: Database, *, actor: Actor, query: Mapping[str, Any]) -> bytes:
@@ -31,31 +25,13 @@ def listing(database: Database, *, actor: Actor, query: Mapping[str, Any]) -> by
     with database.transaction() as tx:
         rows = tx.all(getattr(_sql, f"holds_of_{scope}"), params)
         total = (tx.one(getattr(_sql, f"total_holds_of_{scope}"), params) or {})["total"]
-    full = len(rows) == query["limit"]
-    return orjson.dumps(
-        {
-            "items": [orjson.Fragment(row["document"]) for row in rows],
-            "page": None if "cursor" in query else query["page"],
-            "limit": query["limit"],
-            "total": min(total, TOTAL_BOUND),
-            "totalIsExact": total <= TOTAL_BOUND,
-            "nextCursor": cursor.written(rows[-1]["created_at"].isoformat(), rows[-1]["id"]) if full else None,
-        }
-    )
+    next_cursor = paging.next_cursor(query, rows, paging.by_time)
+    return paging.answer(query, paging.documents(rows), total, nextCursor=next_cursor)
 
 
 def _params(query: Mapping[str, Any]) -> dict[str, Any]:
-    before: tuple[datetime | str, UUID] = ("infinity", _HIGHEST_ID)
-    offset = (query["page"] - 1) * query["limit"]
-    if "cursor" in query:
-        before, offset = cursor.read(query["cursor"]), 0
     return {
         "state": None if query["state"] == "any" else query["state"],
         "service_id": query.get("serviceId"),
         "resource_id": query.get("resourceId"),
-        "before_at": before[0],
-        "before_id": before[1],
-        "limit": query["limit"],
-        "offset": offset,
-        "total_bound": TOTAL_BOUND + 1,
-    }
+    } | paging.newest_first(query)

@@ -7,9 +7,10 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from bookings.booking.schemas import DEEPEST, LIMIT, CancellationPolicy
+from bookings.booking.schemas import CancellationPolicy
 from bookings.fields import Input, Instant
 from bookings.money import Money
+from bookings.paging import CursorPage, CursorQuery
 
 STATES = ("active", "released", "booked", "lapsed")
 _NAMES = ("providerId", "resourceId", "workspaceId")
@@ -69,8 +70,10 @@ class Extension(Input):
     ttlSeconds = _ttl()
 
 
-class HoldQuery(Input):
+class HoldQuery(CursorQuery):
     """Which holds, newest first: a customer's own, a provider's, everybody's for an admin."""
+
+    rows = "holds"
 
     state = fields.String(
         validate=validate.OneOf((*STATES, "any")),
@@ -80,14 +83,6 @@ class HoldQuery(Input):
     userId = fields.UUID(metadata={"description": "For admins."})
     serviceId = fields.UUID()
     resourceId = fields.UUID()
-    page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=DEEPEST))
-    limit = fields.Integer(load_default=10, validate=validate.Range(1, LIMIT))
-    cursor = fields.String(validate=validate.Length(max=200), metadata={"description": "nextCursor of the last page."})
-
-    @validates_schema
-    def _not_too_deep(self, data: dict[str, Any], **_: Any) -> None:
-        if data["page"] * data["limit"] > DEEPEST:
-            raise ValidationError(f"Ends after {DEEPEST} holds; go on with cursor.", "page")
 
 
 class Hold(Schema):
@@ -117,12 +112,7 @@ class Hold(Schema):
     updatedAt = Instant(required=True)
 
 
-class HoldPage(Schema):
+class HoldPage(CursorPage):
     """One page of holds."""
 
     items = fields.List(fields.Nested(Hold), required=True)
-    page = fields.Integer(required=True, allow_none=True, metadata={"description": "null when paging by cursor."})
-    limit = fields.Integer(required=True)
-    total = fields.Integer(required=True, metadata={"description": "Exact up to 1,000; see totalIsExact."})
-    totalIsExact = fields.Boolean(required=True)
-    nextCursor = fields.String(required=True, allow_none=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 import orjson
 
@@ -16,6 +15,7 @@ from bookings.booking.rules import STATUSES
 from bookings.booking.schemas import Booking
 from bookings.db import Database
 from bookings.errors import Forbidden, Invalid
+from bookings.paging import HIGHEST_ID, LOWEST_ID, TOTAL_BOUND
 from bookings.prepared import Prepared, Row, array
 
 _sql = queries.load("booking")
@@ -26,10 +26,7 @@ _LISTS = {
     for scope in _SCOPES
     for order in ("ascending", "descending")
 }
-#: totals are exact up to here; counting further would make a page cost what the table holds
-TOTAL_BOUND = 1000
 _FIRST, _LAST = "-infinity", "infinity"
-_LOWEST_ID, _HIGHEST_ID = UUID(int=0), UUID(int=2**128 - 1)
 _FIELDS = tuple(Booking().fields)
 
 
@@ -61,7 +58,7 @@ def _total(database: Database, scope: str, params: Mapping[str, Any], rows: list
     """The total that came with the rows; without rows it is 0 on the first page and asked for on a later one."""
     if rows:
         return int(rows[0][3] or 0)
-    if params["offset"] == 0 and params["after_id"] in (_LOWEST_ID, _HIGHEST_ID):
+    if params["offset"] == 0 and params["after_id"] in (LOWEST_ID, HIGHEST_ID):
         return 0
     return int(database.hot_rows(_TOTALS[scope], params)[0][0] or 0)
 
@@ -96,7 +93,7 @@ def _period(query: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _position(query: Mapping[str, Any], descending: bool) -> dict[str, Any]:
-    after = (_LAST, _HIGHEST_ID) if descending else (_FIRST, _LOWEST_ID)
+    after = (_LAST, HIGHEST_ID) if descending else (_FIRST, LOWEST_ID)
     offset = (query["page"] - 1) * query["limit"]
     if "cursor" in query:
         (start_at, id), offset = cursor.read(query["cursor"]), 0

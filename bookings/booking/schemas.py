@@ -11,10 +11,8 @@ from bookings.booking.policies import LATE
 from bookings.booking.rules import PAYMENT_STATUSES, STATUSES
 from bookings.fields import Flag, Input, Instant, Text, Words
 from bookings.money import Money
+from bookings.paging import CursorPage, CursorQuery
 
-LIMIT = 100
-#: offset paging ends here; the cursor goes on at constant cost
-DEEPEST = 10_000
 OVERRIDE = "Staff only, with a reason: whatever hours, rules, cut-offs and openings say."
 
 
@@ -150,8 +148,10 @@ class StatusChange(ActionBody):
     status = fields.String(required=True, validate=validate.OneOf([s for s in STATUSES if s != "pending"]))
 
 
-class ListQuery(Input):
+class ListQuery(CursorQuery):
     """Which bookings. Defaults: everything the caller may see, earliest first."""
+
+    rows = "bookings"
 
     when = fields.String(
         validate=validate.OneOf(("upcoming", "past")),
@@ -163,15 +163,7 @@ class ListQuery(Input):
     from_ = Instant(data_key="from", metadata={"description": "Starts at or after."})
     to = Instant(metadata={"description": "Starts before."})
     sort = fields.String(validate=validate.OneOf(("startAt", "-startAt")))
-    page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=DEEPEST))
-    limit = fields.Integer(load_default=10, validate=validate.Range(1, LIMIT))
-    cursor = fields.String(validate=validate.Length(max=200), metadata={"description": "nextCursor of the last page."})
     fields_ = fields.String(data_key="fields", validate=validate.Length(max=500))
-
-    @validates_schema
-    def _not_too_deep(self, data: dict[str, Any], **_: Any) -> None:
-        if data["page"] * data["limit"] > DEEPEST:
-            raise ValidationError(f"Ends after {DEEPEST} bookings; go on with cursor.", "page")
 
 
 class CancellationTier(Schema):
@@ -290,15 +282,10 @@ class Booking(Schema):
     updatedAt = Instant(required=True)
 
 
-class BookingPage(Schema):
+class BookingPage(CursorPage):
     """One page of bookings. With `fields`, the items carry only those."""
 
     items = fields.List(fields.Nested(Booking(partial=True)), required=True)
-    page = fields.Integer(required=True, allow_none=True, metadata={"description": "null when paging by cursor."})
-    limit = fields.Integer(required=True)
-    total = fields.Integer(required=True, metadata={"description": "Exact up to 1,000; see totalIsExact."})
-    totalIsExact = fields.Boolean(required=True)
-    nextCursor = fields.String(required=True, allow_none=True)
 
 
 class HistoryEntry(Schema):

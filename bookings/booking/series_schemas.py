@@ -10,6 +10,7 @@ from bookings.booking.recurrence import LONGEST, LONGEST_TEXT
 from bookings.booking.rules import STATUSES
 from bookings.booking.schemas import ActionBody, Booking, BookingChange, NewBooking
 from bookings.fields import Input, Instant, Text, TimeZone
+from bookings.paging import CountedPage, size
 
 SCOPES = ("all", "following", "this")
 
@@ -139,20 +140,17 @@ class Series(SeriesHead):
     occurrences = fields.List(fields.Nested(BookedOccurrence), required=True)
 
 
-class SeriesBookings(Schema):
+class SeriesBookings(CountedPage):
     """One page of the bookings of a series, in order."""
 
     items = fields.List(fields.Nested(Booking), required=True)
-    page = fields.Integer(required=True)
-    limit = fields.Integer(required=True)
-    total = fields.Integer(required=True)
 
 
 class SeriesQuery(Input):
     """Which page."""
 
     page = fields.Integer(load_default=1, validate=validate.Range(1, LONGEST))
-    limit = fields.Integer(load_default=20, validate=validate.Range(1, 100))
+    limit = size(20)
 
 
 class _Scoped(Input):

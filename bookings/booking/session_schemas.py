@@ -10,6 +10,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from bookings.booking.rules import STATUSES
 from bookings.booking.schemas import ActionBody
 from bookings.fields import Input, Instant, Text
+from bookings.paging import CountedPage, size
 
 #: as far as one question may look
 LONGEST = timedelta(days=62)
@@ -23,7 +24,7 @@ class SessionsQuery(Input):
     from_ = Instant(required=True, data_key="from", metadata={"description": "Starts at or after."})
     to = Instant(required=True, metadata={"description": "Starts before."})
     page = fields.Integer(load_default=1, validate=validate.Range(1, 1000))
-    limit = fields.Integer(load_default=20, validate=validate.Range(1, 100))
+    limit = size(20)
 
     @validates_schema
     def _not_too_long(self, data: dict[str, Any], **_: Any) -> None:
@@ -62,13 +63,10 @@ class GroupSession(Schema):
     bookingIds = fields.List(fields.UUID(), required=True, metadata={"description": "The caller's own bookings."})
 
 
-class GroupSessionPage(Schema):
+class GroupSessionPage(CountedPage):
     """One page of sessions, earliest first."""
 
     items = fields.List(fields.Nested(GroupSession), required=True)
-    page = fields.Integer(required=True)
-    limit = fields.Integer(required=True)
-    total = fields.Integer(required=True)
 
 
 class NamedAttendee(Schema):

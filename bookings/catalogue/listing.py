@@ -12,7 +12,7 @@ from uuid import UUID
 
 import orjson
 
-from bookings import queries
+from bookings import paging, queries
 from bookings.answer import Answer
 from bookings.catalogue import rules
 from bookings.db import Database
@@ -20,17 +20,14 @@ from bookings.errors import Invalid
 from bookings.prepared import Prepared, Row
 
 _sql = queries.load("catalogue")
-#: totals are exact up to here; counting further would make a page cost what the table holds
-TOTAL_BOUND = 1000
-_LOWEST_ID, _HIGHEST_ID = UUID(int=0), UUID(int=2**128 - 1)
 #: for each sort the last word of its queries, and where it begins: before the first key
 _SORTS = {
-    "name": ("name", "", _LOWEST_ID),
-    "price": ("price", "-1", _LOWEST_ID),
-    "-price": ("price_descending", str(2**63 - 1), _HIGHEST_ID),
-    "rating": ("rating", "Infinity", _HIGHEST_ID),
-    "popular": ("popularity", str(2**63 - 1), _HIGHEST_ID),
-    "relevance": ("relevance", "Infinity", _HIGHEST_ID),
+    "name": ("name", "", paging.LOWEST_ID),
+    "price": ("price", "-1", paging.LOWEST_ID),
+    "-price": ("price_descending", str(2**63 - 1), paging.HIGHEST_ID),
+    "rating": ("rating", "Infinity", paging.HIGHEST_ID),
+    "popular": ("popularity", str(2**63 - 1), paging.HIGHEST_ID),
+    "relevance": ("relevance", "Infinity", paging.HIGHEST_ID),
 }
 _LISTS = {
     sort: Prepared(f"catalogue.list_by_{name}", getattr(_sql, f"list_by_{name}"))
@@ -50,19 +47,13 @@ def listing(database: Database, *, query: Mapping[str, Any]) -> Answer:
     sort = query.get("sort") or ("relevance" if "q" in query else "name")
     statement, total_of = (_SEARCHES[sort], _SEARCH_TOTAL) if "q" in query else (_LISTS[sort], _LIST_TOTAL)
     _, after_key, after_id = _SORTS[sort]
-    offset = (query["page"] - 1) * query["limit"]
     if "cursor" in query:
-        (after_key, after_id), offset = _read_cursor(query["cursor"], sort), 0
-    params = _filters(query) | {
-        "after_key": after_key,
-        "after_id": after_id,
-        "limit": query["limit"],
-        "offset": offset,
-        "total_bound": TOTAL_BOUND + 1,
-    }
+        after_key, after_id = _read_cursor(query["cursor"], sort)
+    params = _filters(query) | {"after_key": after_key, "after_id": after_id} | paging.window(query)
     rows = database.hot_rows(statement, params)
     total = int((rows or database.hot_rows(total_of, params))[0][-1] or 0)
-    return Answer(_page(query, sort, rows, total))
+    next_cursor = paging.next_cursor(query, rows, lambda row: _cursor(sort, row))
+    return Answer(paging.answer(query, b",".join([row[0] or b"" for row in rows]), total, nextCursor=next_cursor))
 
 
 def _filters(query: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,19 +68,6 @@ def _filters(query: Mapping[str, Any]) -> dict[str, Any]:
         "resource_id": query.get("resourceId"),
         "archived": query["archived"],
     }
-
-
-def _page(query: Mapping[str, Any], sort: str, rows: list[Row], total: int) -> bytes:
-    tail = orjson.dumps(
-        {
-            "page": None if "cursor" in query else query["page"],
-            "limit": query["limit"],
-            "total": min(total, TOTAL_BOUND),
-            "totalIsExact": total <= TOTAL_BOUND,
-            "nextCursor": _cursor(sort, rows[-1]) if len(rows) == query["limit"] else None,
-        }
-    )
-    return b'{"items":[%b],%b' % (b",".join([row[0] or b"" for row in rows]), tail[1:])
 
 
 def _cursor(sort: str, row: Row) -> str:

@@ -9,11 +9,9 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate, va
 from bookings import money
 from bookings.catalogue import rules
 from bookings.fields import Flag, Input, Instant, Text
+from bookings.paging import CursorPage, CursorQuery, size
 from bookings.resource.schemas import RatingSummary
 
-LIMIT = 100
-#: offset paging ends here; the cursor goes on at constant cost
-DEEPEST = 10_000
 LONGEST_MINUTES = 90 * 24 * 60
 SORTS = ("relevance", "name", "price", "-price", "rating", "popular")
 _CURRENCY_TEXT = "ISO 4217; of all prices of the service."
@@ -222,8 +220,10 @@ def _price_bound() -> fields.Integer:
     return fields.Integer(validate=validate.Range(0, money.HIGHEST), metadata={"description": text})
 
 
-class ServiceListQuery(Input):
+class ServiceListQuery(CursorQuery):
     """Which services. Defaults: all that are offered, by name; with q, the best match first."""
+
+    rows = "services"
 
     q = Text(
         longest=200,
@@ -237,16 +237,12 @@ class ServiceListQuery(Input):
     minRating = fields.Float(validate=validate.Range(0, 5))
     archived = fields.Boolean(load_default=False, truthy={"true"}, falsy={"false"})
     sort = fields.String(validate=validate.OneOf(SORTS))
-    page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=DEEPEST))
-    limit = fields.Integer(load_default=10, validate=validate.Range(1, LIMIT))
     cursor = fields.String(
         validate=validate.Length(max=500), metadata={"description": "nextCursor of the last page, with the same sort."}
     )
 
     @validates_schema
     def _fits(self, data: dict[str, Any], **_: Any) -> None:
-        if data["page"] * data["limit"] > DEEPEST:
-            raise ValidationError(f"Ends after {DEEPEST} services; go on with cursor.", "page")
         if data.get("sort") == "relevance" and "q" not in data:
             raise ValidationError("Needs q.", "sort")
 
@@ -254,7 +250,7 @@ class ServiceListQuery(Input):
 class FewQuery(Input):
     """How many."""
 
-    limit = fields.Integer(load_default=10, validate=validate.Range(1, LIMIT))
+    limit = size()
 
 
 class PricingQuery(Input):
@@ -361,15 +357,10 @@ class Service(Schema):
     updatedAt = Instant(required=True)
 
 
-class ServicePage(Schema):
+class ServicePage(CursorPage):
     """One page of services."""
 
     items = fields.List(fields.Nested(Service), required=True)
-    page = fields.Integer(required=True, allow_none=True, metadata={"description": "null when paging by cursor."})
-    limit = fields.Integer(required=True)
-    total = fields.Integer(required=True, metadata={"description": "Exact up to 1,000; see totalIsExact."})
-    totalIsExact = fields.Boolean(required=True)
-    nextCursor = fields.String(required=True, allow_none=True)
 
 
 class ServiceList(Schema):

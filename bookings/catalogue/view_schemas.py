@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, fields, validate
 
 from bookings.fields import Flag, Input, Text, TimeZone
-from bookings.resource.schemas import DEEPEST, LIMIT, RatingSummary, amenities, photo_url
+from bookings.paging import Page, PageQuery
+from bookings.resource.schemas import RatingSummary, amenities, photo_url
 
 
-class ProviderListQuery(Input):
+class ProviderListQuery(PageQuery):
     """Which ones. Defaults: all that can be booked, by name."""
 
     q = Text(longest=200, shortest=1, metadata={"description": "Part of the name, in any case."})
@@ -21,13 +22,6 @@ class ProviderListQuery(Input):
     serviceId = fields.UUID(metadata={"description": "Who delivers this service."})
     minRating = fields.Float(validate=validate.Range(0, 5))
     sort = fields.String(load_default="name", validate=validate.OneOf(("name", "rating")))
-    page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=DEEPEST))
-    limit = fields.Integer(load_default=10, validate=validate.Range(1, LIMIT))
-
-    @validates_schema
-    def _not_too_deep(self, data: dict[str, Any], **_: Any) -> None:
-        if data["page"] * data["limit"] > DEEPEST:
-            raise ValidationError(f"Ends after {DEEPEST}; narrow the list.", "page")
 
 
 class WorkspaceListQuery(ProviderListQuery):
@@ -63,14 +57,10 @@ class View(Schema):
     version = fields.Integer(required=True, strict=True)
 
 
-class ViewPage(Schema):
+class ViewPage(Page):
     """One page of workspaces or providers."""
 
     items = fields.List(fields.Nested(View), required=True)
-    page = fields.Integer(required=True)
-    limit = fields.Integer(required=True)
-    total = fields.Integer(required=True, metadata={"description": "Exact up to 1,000; see totalIsExact."})
-    totalIsExact = fields.Boolean(required=True)
 
 
 def _capacity(**kwargs: Any) -> fields.Integer:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 
-from bookings import queries
+from bookings import paging, queries
 from bookings.answer import Answer
 from bookings.auth import Caller
 from bookings.db import Database, Tx
@@ -18,7 +18,6 @@ from bookings.prepared import Prepared
 from bookings.resource import service as resource
 
 _sql = queries.load("catalogue")
-TOTAL_BOUND = 1000
 _LISTS = {
     sort: Prepared(f"catalogue.views_by_{sort}", getattr(_sql, f"views_by_{sort}")) for sort in ("name", "rating")
 }
@@ -35,21 +34,10 @@ def listing(database: Database, *, kind: str, query: Mapping[str, Any]) -> Answe
         "min_rating": str(query.get("minRating", 0)),
         "service_id": query.get("serviceId"),
         "amenities": orjson.dumps(_words(query.get("amenities", ""))).decode(),
-        "limit": query["limit"],
-        "offset": (query["page"] - 1) * query["limit"],
-        "total_bound": TOTAL_BOUND + 1,
-    }
+    } | paging.window(query)
     rows = database.hot_rows(_LISTS[query["sort"]], params)
     total = int((rows or database.hot_rows(_TOTAL, params))[0][-1] or 0)
-    tail = orjson.dumps(
-        {
-            "page": query["page"],
-            "limit": query["limit"],
-            "total": min(total, TOTAL_BOUND),
-            "totalIsExact": total <= TOTAL_BOUND,
-        }
-    )
-    return Answer(b'{"items":[%b],%b' % (b",".join([row[0] or b"" for row in rows]), tail[1:]))
+    return Answer(paging.answer(query, b",".join([row[0] or b"" for row in rows]), total))
 
 
 def _words(text: str) -> list[str]:

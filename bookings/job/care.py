@@ -14,13 +14,13 @@ from bookings import queries
 from bookings.db import Database, Tx
 from bookings.errors import NotFound
 from bookings.job.errors import JobNotDead, SameJobOpen
+from bookings.paging import HIGHEST_ID, TOTAL_BOUND
 
 _sql = queries.load("job")
 STATES = ("scheduled", "waiting", "running", "failed", "done", "dead", "discarded")
 ENDED = ("done", "discarded")
-NEWEST = UUID(int=2**128 - 1)
-#: lists count up to here, statistics look at so many ended and open jobs
-TOTAL_BOUND, ENDED_BOUND, OPEN_BOUND = 1000, 10_000, 50_000
+#: statistics look at so many ended and open jobs
+ENDED_BOUND, OPEN_BOUND = 10_000, 50_000
 #: jobs deleted in one statement
 _BATCH = 5000
 
@@ -62,7 +62,7 @@ def listing(
     # People see "scheduled" where a waiting job's time lies ahead.
     stored = ["waiting" if state == "scheduled" else state for state in states or ()]
     chosen = {"kind": kind, "states": list(states) if states else None, "stored": stored}
-    params = chosen | {"before": before or NEWEST, "limit": limit, "offset": offset}
+    params = chosen | {"before": before or HIGHEST_ID, "limit": limit, "offset": offset}
     with database.transaction() as tx:
         rows = tx.all(getattr(_sql, f"list_of_{scope}"), params)
         counted = tx.one(getattr(_sql, f"total_of_{scope}"), chosen | {"bound": TOTAL_BOUND + 1})

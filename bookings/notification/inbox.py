@@ -6,16 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from bookings import queries
+from bookings import paging, queries
 from bookings.account import service as account
 from bookings.auth import Actor
 from bookings.config import Settings
 from bookings.db import Database, Tx
 from bookings.errors import NotFound
 from bookings.fields import instant_text
-from bookings.notification import paging, wording
+from bookings.notification import wording
 from bookings.notification.delivery import notice_of, reader_of
-from bookings.notification.paging import TOTAL_BOUND
 from bookings.notification.wording import Reader
 
 _sql = queries.load("notification")
@@ -24,20 +23,22 @@ Json = dict[str, Any]
 
 def listing(database: Database, settings: Settings, *, actor: Actor, query: Mapping[str, Any]) -> Json:
     """One page of somebody's own notifications, newest first. Raises Invalid for a cursor that is none."""
-    params = {"user_id": actor.id, "unread": query["unread"], **paging.position(query)}
+    params = {"user_id": actor.id, "unread": query["unread"], **paging.newest_first(query)}
     with database.transaction() as tx:
         reader = _reader(tx, actor.id)
         rows = tx.all(_sql.list, params)
         total = tx.one(_sql.total, params)
     items = [_document(settings, row, reader) for row in rows]
-    return {"items": items, **paging.tail(query, rows, total["total"] if total else 0)}
+    next_cursor = paging.next_cursor(query, rows, paging.by_time)
+    return {"items": items, **paging.summary(query, total["total"] if total else 0, nextCursor=next_cursor)}
 
 
 def unread_count(database: Database, *, actor: Actor) -> Json:
-    """How many somebody has not read yet; exact up to TOTAL_BOUND."""
-    row = database.row(_sql.total, {"user_id": actor.id, "unread": True, "total_bound": TOTAL_BOUND + 1})
+    """How many somebody has not read yet; exact up to paging.TOTAL_BOUND."""
+    bound = paging.TOTAL_BOUND
+    row = database.row(_sql.total, {"user_id": actor.id, "unread": True, "total_bound": bound + 1})
     total = row[0] if row else 0
-    return {"unread": min(total, TOTAL_BOUND), "unreadIsExact": total <= TOTAL_BOUND}
+    return {"unread": min(total, bound), "unreadIsExact": total <= bound}
 
 
 def get(database: Database, settings: Settings, *, actor: Actor, notification_id: UUID) -> Json:

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from bookings import queries
+from bookings import paging, queries
 from bookings.audit import service as audit
 from bookings.auth import Actor, Caller, require_admin
 from bookings.db import Database, Tx
 from bookings.errors import NotFound
-from bookings.http import dump
-from bookings.notification import paging, rules, service
+from bookings.notification import rules, service
 from bookings.notification.errors import NotDead, NotMail
 
 _sql = queries.load("notification")
@@ -25,12 +24,12 @@ def listing(database: Database, *, actor: Actor, query: Mapping[str, Any]) -> by
     require_admin(actor)
     names = {"status": "status", "channel": "channel", "cause": "cause", "recipient_id": "recipientId"}
     filters = {column: query.get(name) for column, name in (names | {"booking_id": "bookingId"}).items()}
-    params = filters | paging.position(query)
+    params = filters | paging.newest_first(query)
     with database.transaction() as tx:
         rows = tx.all(_sql.rows, params)
         total = tx.one(_sql.total_rows, params)
-    tail = dump(paging.tail(query, rows, total["total"] if total else 0))
-    return b'{"items":[%b],%b' % (",".join(row["document"] for row in rows).encode(), tail[1:])
+    next_cursor = paging.next_cursor(query, rows, paging.by_time)
+    return paging.answer(query, paging.documents(rows), total["total"] if total else 0, nextCursor=next_cursor)
 
 
 def get(database: Database, *, actor: Actor, notification_id: UUID) -> str:

@@ -6,9 +6,8 @@ from marshmallow import Schema, fields, validate
 
 from bookings.fields import Input, Instant, Text
 from bookings.notification.rules import CAUSES, CHANNELS, STATUSES
+from bookings.paging import DEEPEST, LIMIT, CursorPage, size
 
-LIMIT = 100
-DEEPEST = 10_000
 _AUDIENCES = ("customer", "provider")
 
 
@@ -16,7 +15,7 @@ class _Paged(Input):
     """Which page: by number, or behind the nextCursor of the one before."""
 
     page = fields.Integer(load_default=1, validate=validate.Range(1, DEEPEST // LIMIT))
-    limit = fields.Integer(load_default=20, validate=validate.Range(1, LIMIT))
+    limit = size(20)
     cursor = fields.String(validate=validate.Length(1, 200))
 
 
@@ -75,17 +74,7 @@ class Notification(Schema):
     createdAt = Instant(required=True)
 
 
-class _Page(Schema):
-    """What a page says of itself."""
-
-    page = fields.Integer(required=True, allow_none=True, metadata={"description": "null when paging by cursor."})
-    limit = fields.Integer(required=True)
-    total = fields.Integer(required=True, metadata={"description": "Exact up to 1,000; see totalIsExact."})
-    totalIsExact = fields.Boolean(required=True)
-    nextCursor = fields.String(required=True, allow_none=True)
-
-
-class NotificationPage(_Page):
+class NotificationPage(CursorPage):
     """One page of somebody's notifications."""
 
     items = fields.List(fields.Nested(Notification), required=True)
@@ -129,7 +118,7 @@ class NotificationRow(Schema):
     deliveredAt = Instant(required=True, allow_none=True)
 
 
-class NotificationRowPage(_Page):
+class NotificationRowPage(CursorPage):
     """One page of all notifications."""
 
     items = fields.List(fields.Nested(NotificationRow), required=True)

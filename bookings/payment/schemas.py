@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, fields, validate
 
 from bookings import money
 from bookings.fields import Input, Instant, Text, Words
+from bookings.paging import CursorPage, CursorQuery
 from bookings.payment.rules import STATUSES
 
-LIMIT = 100
-DEEPEST = 10_000
 GATEWAYS = ("manual", "stripe", "test")
 
 
@@ -46,8 +43,10 @@ class Confirmation(Input):
     """An empty object."""
 
 
-class ListQuery(Input):
+class ListQuery(CursorQuery):
     """Which payments, newest first. Defaults: all that the caller has to do with."""
+
+    rows = "payments"
 
     status = Words(STATUSES, metadata={"description": "Comma-separated."})
     bookingId = fields.UUID()
@@ -55,14 +54,6 @@ class ListQuery(Input):
     userId = fields.UUID(metadata={"description": "Who pays: for admins anybody, for others themselves."})
     from_ = Instant(data_key="from", metadata={"description": "Begun at or after."})
     to = Instant(metadata={"description": "Begun before."})
-    page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=DEEPEST))
-    limit = fields.Integer(load_default=10, validate=validate.Range(1, LIMIT))
-    cursor = fields.String(validate=validate.Length(max=200), metadata={"description": "nextCursor of the last page."})
-
-    @validates_schema
-    def _not_too_deep(self, data: dict[str, Any], **_: Any) -> None:
-        if data["page"] * data["limit"] > DEEPEST:
-            raise ValidationError(f"Ends after {DEEPEST} payments; go on with cursor.", "page")
 
 
 class PaymentOperation(Schema):
@@ -117,12 +108,7 @@ class BegunPayment(Payment):
     )
 
 
-class PaymentPage(Schema):
+class PaymentPage(CursorPage):
     """One page of payments."""
 
     items = fields.List(fields.Nested(Payment), required=True)
-    page = fields.Integer(required=True, allow_none=True, metadata={"description": "null when paging by cursor."})
-    limit = fields.Integer(required=True)
-    total = fields.Integer(required=True, metadata={"description": "Exact up to 1,000; see totalIsExact."})
-    totalIsExact = fields.Boolean(required=True)
-    nextCursor = fields.String(required=True, allow_none=True)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, fields, validate
 
 from bookings.account.rules import ROLES
 from bookings.account.schemas import EmailAddress, KnownPassword, ProfileChange, Registration, User
 from bookings.fields import Input, Instant, Text
 from bookings.money import Money
-
-LIMIT = 100
-#: offset paging ends here; the cursor goes on at constant cost
-DEEPEST = 10_000
+from bookings.paging import CursorPage, CursorQuery, size
 
 
-class ListQuery(Input):
+class ListQuery(CursorQuery):
     """Which users, by name."""
+
+    rows = "users"
 
     role = fields.String(validate=validate.OneOf(ROLES))
     disabled = fields.Boolean(truthy={"true"}, falsy={"false"})
@@ -26,14 +23,8 @@ class ListQuery(Input):
         shortest=1,
         metadata={"description": "Part of name or e-mail address, in any case; one or two letters begin a word."},
     )
-    page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=DEEPEST))
-    limit = fields.Integer(load_default=20, validate=validate.Range(1, LIMIT))
+    limit = size(20)
     cursor = Text(longest=500, metadata={"description": "nextCursor of the page before; instead of page."})
-
-    @validates_schema
-    def _not_too_deep(self, data: dict[str, Any], **_: Any) -> None:
-        if data["page"] * data["limit"] > DEEPEST:
-            raise ValidationError(f"Ends after {DEEPEST} users; go on with cursor.", "page")
 
 
 class NewUser(Registration):
@@ -99,15 +90,10 @@ class Person(Schema):
     updatedAt = Instant()
 
 
-class UserPage(Schema):
+class UserPage(CursorPage):
     """One page of users."""
 
     items = fields.List(fields.Nested(User), required=True)
-    page = fields.Integer(required=True, allow_none=True)
-    limit = fields.Integer(required=True)
-    total = fields.Integer(required=True, metadata={"description": "Exact up to 1,000; see totalIsExact."})
-    totalIsExact = fields.Boolean(required=True)
-    nextCursor = fields.String(required=True, allow_none=True)
 
 
 class Stats(Schema):

@@ -11,10 +11,13 @@ from apispec.ext.marshmallow.common import resolve_schema_cls
 from marshmallow import Schema, fields
 
 from bookings.fields import Instant, Text, TimeZone, Words
+from bookings.paging import CursorQuery
 
 #: printable, and not only space around nothing: what Text accepts
 _NO_CONTROL = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 _NOT_BLANK = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+
+_PAGE = frozenset(CursorQuery().fields)
 
 
 class Plugin(MarshmallowPlugin):
@@ -43,7 +46,8 @@ class Plugin(MarshmallowPlugin):
                     parameter[name] = parameter["schema"].pop(name)
             if parameter["schema"].get("type") == "array":
                 parameter |= {"style": "form", "explode": False}
-        return found
+        # A list's own filters first, then which page of it.
+        return sorted(found, key=lambda parameter: parameter["name"] in _PAGE)
 
     def _name(self, schema: Any) -> str:
         cls = cast("type[Schema]", resolve_schema_cls(schema))

@@ -10,12 +10,9 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from bookings.booking.rules import STATUSES as BOOKING_STATUSES
 from bookings.fields import Flag, Input, Instant, Text
+from bookings.paging import Page, PageQuery
 from bookings.report import rules
 from bookings.report.kinds import KINDS
-
-LIMIT = 100
-DEEPEST = 10_000
-
 
 _INSTANT = Instant()
 
@@ -158,17 +155,10 @@ class ScheduleChange(Input):
     active = Flag()
 
 
-class ScheduleQuery(Input):
+class ScheduleQuery(PageQuery):
     """Which schedules, oldest first."""
 
     mine = fields.Boolean(load_default=False, truthy={"true", ""}, falsy={"false"})
-    page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=DEEPEST))
-    limit = fields.Integer(load_default=10, validate=validate.Range(1, LIMIT))
-
-    @validates_schema
-    def _not_too_deep(self, data: dict[str, Any], **_: Any) -> None:
-        if data["page"] * data["limit"] > DEEPEST:
-            raise ValidationError(f"Ends after {DEEPEST}; narrow the list.", "page")
 
 
 class ReportQuery(ScheduleQuery):
@@ -204,14 +194,10 @@ class Report(Schema):
     expiresAt = Instant(required=True, metadata={"description": "When it is thrown away."})
 
 
-class ReportPage(Schema):
+class ReportPage(Page):
     """One page of reports."""
 
     items = fields.List(fields.Nested(Report), required=True)
-    page = fields.Integer(required=True)
-    limit = fields.Integer(required=True)
-    total = fields.Integer(required=True, metadata={"description": "Exact up to 1,000; see totalIsExact."})
-    totalIsExact = fields.Boolean(required=True)
 
 
 class ReportSchedule(Schema):
@@ -235,11 +221,7 @@ class ReportSchedule(Schema):
     updatedAt = Instant(required=True)
 
 
-class ReportSchedulePage(Schema):
+class ReportSchedulePage(Page):
     """One page of schedules."""
 
     items = fields.List(fields.Nested(ReportSchedule), required=True)
-    page = fields.Integer(required=True)
-    limit = fields.Integer(required=True)
-    total = fields.Integer(required=True, metadata={"description": "Exact up to 1,000; see totalIsExact."})
-    totalIsExact = fields.Boolean(required=True)

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import orjson
 from psycopg.types.json import Json
 
-from bookings import clock, queries
+from bookings import clock, paging, queries
 from bookings.audit import service as audit
 from bookings.auth import Actor, Caller
 from bookings.config import Settings
@@ -29,7 +29,6 @@ _sql = queries.load("report")
 #: of what one person asked for, not counting schedules
 MOST_UNFINISHED = 50
 Row = dict[str, Any]
-TOTAL_BOUND = 1000
 JOB = "report"
 #: how often making one is tried; within about ten minutes, because somebody waits for it
 _TRIES = 6
@@ -164,18 +163,9 @@ def listing(database: Database, *, actor: Actor, query: Mapping[str, Any]) -> by
 
 def page(database: Database, statement: Any, actor: Actor, query: Mapping[str, Any], narrowed: Row) -> bytes:
     """One page of what a statement lists, as JSON."""
-    params = seen_by(actor) | narrowed
-    params |= {"mine": query["mine"], "limit": query["limit"], "offset": (query["page"] - 1) * query["limit"]}
-    documents, total = database.row(statement, params | {"total_bound": TOTAL_BOUND + 1}) or ("", 0)
-    tail = orjson.dumps(
-        {
-            "page": query["page"],
-            "limit": query["limit"],
-            "total": min(total, TOTAL_BOUND),
-            "totalIsExact": total <= TOTAL_BOUND,
-        }
-    )
-    return b'{"items":[%b],%b' % (documents.encode(), tail[1:])
+    params = seen_by(actor) | narrowed | {"mine": query["mine"]} | paging.window(query)
+    documents, total = database.row(statement, params) or ("", 0)
+    return paging.answer(query, documents.encode(), total)
 
 
 def delete(tx: Tx, *, caller: Caller, report_id: UUID) -> str | None:

@@ -7,10 +7,8 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from bookings.fields import Flag, Input, Instant, Text, TimeZone
+from bookings.paging import Page, PageQuery
 from bookings.resource.rules import KINDS
-
-LIMIT = 100
-DEEPEST = 10_000
 
 
 def _capacity(**kwargs: Any) -> fields.Integer:
@@ -86,20 +84,16 @@ class ResourceChange(Input):
     photoUrl = photo_url()
 
 
-class ListQuery(Input):
+class ListQuery(PageQuery):
     """Which resources, by name."""
+
+    rows = "resources"
+    instead = "narrow the list with q"
 
     kind = fields.String(validate=validate.OneOf(KINDS))
     ownerId = fields.UUID()
     q = Text(longest=200, shortest=1, metadata={"description": "Part of the name, in any case."})
     active = fields.Boolean(load_default=True, truthy={"true"}, falsy={"false"})
-    page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=DEEPEST))
-    limit = fields.Integer(load_default=10, validate=validate.Range(1, LIMIT))
-
-    @validates_schema
-    def _not_too_deep(self, data: dict[str, Any], **_: Any) -> None:
-        if data["page"] * data["limit"] > DEEPEST:
-            raise ValidationError(f"Ends after {DEEPEST} resources; narrow the list with q.", "page")
 
 
 class RatingSummary(Schema):
@@ -130,11 +124,7 @@ class Resource(Schema):
     updatedAt = Instant(required=True)
 
 
-class ResourcePage(Schema):
+class ResourcePage(Page):
     """One page of resources."""
 
     items = fields.List(fields.Nested(Resource), required=True)
-    page = fields.Integer(required=True)
-    limit = fields.Integer(required=True)
-    total = fields.Integer(required=True, metadata={"description": "Exact up to 1,000; see totalIsExact."})
-    totalIsExact = fields.Boolean(required=True)

@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 import psycopg
 
-from bookings import queries
+from bookings import paging, queries
 from bookings.audit import service as audit
 from bookings.audit.rules import changed
 from bookings.auth import Actor, Caller, require_admin
@@ -22,7 +22,6 @@ from bookings.resource.rules import beyond_owner, may_own
 
 _sql = queries.load("resource")
 Row = dict[str, Any]
-TOTAL_BOUND = 1000
 _COLUMNS = {
     "name": "name",
     "description": "description",
@@ -151,7 +150,7 @@ def _write(tx: Tx, values: Mapping[str, Any]) -> tuple[str, int]:
     return changed["document"], changed["version"]
 
 
-def listing(database: Database, *, query: Mapping[str, Any]) -> str:
+def listing(database: Database, *, query: Mapping[str, Any]) -> bytes:
     """One page of resources as JSON, by name."""
     row = database.row(
         _sql.list,
@@ -160,18 +159,8 @@ def listing(database: Database, *, query: Mapping[str, Any]) -> str:
             "owner_id": query.get("ownerId"),
             "q": query.get("q"),
             "active": query["active"],
-            "limit": query["limit"],
-            "offset": (query["page"] - 1) * query["limit"],
-            "total_bound": TOTAL_BOUND + 1,
-        },
+        }
+        | paging.window(query),
     )
     documents, total = row or ("", 0)
-    tail = orjson.dumps(
-        {
-            "page": query["page"],
-            "limit": query["limit"],
-            "total": min(total, TOTAL_BOUND),
-            "totalIsExact": total <= TOTAL_BOUND,
-        }
-    ).decode()
-    return f'{{"items":[{documents}],{tail[1:]}'
+    return paging.answer(query, documents.encode(), total)

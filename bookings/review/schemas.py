@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, fields, validate
 
 from bookings.fields import Input, Instant, Text
+from bookings.paging import CursorPage, CursorQuery
 from bookings.review.rules import STATES
-
-LIMIT = 100
-#: offset paging ends here; the cursor goes on at constant cost
-DEEPEST = 10_000
 
 
 def _rating(**kwargs: Any) -> fields.Integer:
@@ -53,18 +50,12 @@ class Unhiding(Input):
     reason = Text(longest=500, load_default=None, allow_none=True)
 
 
-class PublicReviewQuery(Input):
+class PublicReviewQuery(CursorQuery):
     """Which of the reviews, newest first."""
 
-    rating = fields.Integer(validate=validate.Range(1, 5), metadata={"description": "Those with so many stars."})
-    page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=DEEPEST))
-    limit = fields.Integer(load_default=10, validate=validate.Range(1, LIMIT))
-    cursor = fields.String(validate=validate.Length(max=200), metadata={"description": "nextCursor of the last page."})
+    rows = "reviews"
 
-    @validates_schema
-    def _not_too_deep(self, data: dict[str, Any], **_: Any) -> None:
-        if data["page"] * data["limit"] > DEEPEST:
-            raise ValidationError(f"Ends after {DEEPEST} reviews; go on with cursor.", "page")
+    rating = fields.Integer(validate=validate.Range(1, 5), metadata={"description": "Those with so many stars."})
 
 
 class ReviewQuery(PublicReviewQuery):
@@ -143,15 +134,10 @@ class Rating(Schema):
     distribution = fields.Nested(Stars, required=True)
 
 
-class ReviewPage(Schema):
+class ReviewPage(CursorPage):
     """One page of reviews."""
 
     items = fields.List(fields.Nested(Review), required=True)
-    page = fields.Integer(required=True, allow_none=True, metadata={"description": "null when paging by cursor."})
-    limit = fields.Integer(required=True)
-    total = fields.Integer(required=True, metadata={"description": "Exact up to 1,000; see totalIsExact."})
-    totalIsExact = fields.Boolean(required=True)
-    nextCursor = fields.String(required=True, allow_none=True)
 
 
 class RatedReviewPage(ReviewPage):

@@ -8,11 +8,8 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from bookings.fields import Input, Instant, Text, TimeZone
 from bookings.money import Money
+from bookings.paging import CursorPage, CursorQuery
 from bookings.waitlist.rules import LONGEST, STATES
-
-LIMIT = 100
-#: offset paging ends here; the cursor goes on at constant cost
-DEEPEST = 10_000
 
 
 class _TimeOfDay(fields.String):
@@ -71,8 +68,10 @@ class Declined(Input):
     """An empty body."""
 
 
-class EntryQuery(Input):
+class EntryQuery(CursorQuery):
     """Which entries, in the order of the line: a customer's own, a provider's, everybody's for an admin."""
+
+    rows = "entries"
 
     state = fields.String(
         validate=validate.OneOf(("waiting", "booked", "left", "ended", "any")),
@@ -82,16 +81,9 @@ class EntryQuery(Input):
     userId = fields.UUID(metadata={"description": "For admins."})
     serviceId = fields.UUID()
     resourceId = fields.UUID()
-    page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=DEEPEST))
-    limit = fields.Integer(load_default=10, validate=validate.Range(1, LIMIT))
     cursor = fields.Integer(
         validate=validate.Range(0, 2**62), metadata={"description": "nextCursor of the last page; instead of page."}
     )
-
-    @validates_schema
-    def _not_too_deep(self, data: dict[str, Any], **_: Any) -> None:
-        if data["page"] * data["limit"] > DEEPEST:
-            raise ValidationError(f"Ends after {DEEPEST} entries; go on with cursor.", "page")
 
 
 class Offer(Schema):
@@ -134,12 +126,8 @@ class Entry(Schema):
     updatedAt = Instant(required=True)
 
 
-class EntryPage(Schema):
+class EntryPage(CursorPage):
     """One page of the line."""
 
     items = fields.List(fields.Nested(Entry), required=True)
-    page = fields.Integer(required=True, allow_none=True, metadata={"description": "null when paging by cursor."})
-    limit = fields.Integer(required=True)
-    total = fields.Integer(required=True, metadata={"description": "Exact up to 1,000; see totalIsExact."})
-    totalIsExact = fields.Boolean(required=True)
     nextCursor = fields.Integer(required=True, allow_none=True)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import orjson
 
-from bookings import clock, queries
+from bookings import clock, paging, queries
 from bookings.answer import Answer
 from bookings.audit import service as audit
 from bookings.auth import Actor, Caller
@@ -25,7 +25,6 @@ from bookings.waitlist.errors import NothingOffered, NotWaiting, WaitsForTooMuch
 
 _sql = queries.load("waitlist")
 Row = dict[str, Any]
-TOTAL_BOUND = 1000
 
 
 def join(tx: Tx, *, settings: Settings, caller: Caller, body: Mapping[str, Any]) -> Answer:
@@ -108,23 +107,12 @@ def listing(database: Database, *, actor: Actor, query: Mapping[str, Any]) -> by
         "service_id": query.get("serviceId"),
         "resource_id": query.get("resourceId"),
         "after": query.get("cursor", 0),
-        "limit": query["limit"],
-        "offset": 0 if "cursor" in query else (query["page"] - 1) * query["limit"],
-        "total_bound": TOTAL_BOUND + 1,
-    }
+    } | paging.window(query)
     with database.transaction() as tx:
         rows = tx.all(getattr(_sql, f"list_of_{scope}"), params)
         total = (tx.one(getattr(_sql, f"total_of_{scope}"), params) or {})["total"]
-    return orjson.dumps(
-        {
-            "items": [orjson.Fragment(row["document"]) for row in rows],
-            "page": None if "cursor" in query else query["page"],
-            "limit": query["limit"],
-            "total": min(total, TOTAL_BOUND),
-            "totalIsExact": total <= TOTAL_BOUND,
-            "nextCursor": rows[-1]["place"] if len(rows) == query["limit"] else None,
-        }
-    )
+    next_cursor = paging.next_cursor(query, rows, lambda row: row["place"])
+    return paging.answer(query, paging.documents(rows), total, nextCursor=next_cursor)
 
 
 def accept(

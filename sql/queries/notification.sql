@@ -96,7 +96,7 @@ n.recipient_id = %(user_id)s::uuid AND n.channel = 'in_app' AND (NOT %(unread)s:
 -- name: list
 -- One page, newest first, behind the cursor if there is one.
 SELECT {named}, n.booking_id, n.read_at FROM notifications AS n
- WHERE {mine} AND (n.created_at, n.id) < (%(after)s::timestamptz, %(after_id)s::uuid)
+ WHERE {mine} AND (n.created_at, n.id) < (%(before_at)s::timestamptz, %(before_id)s::uuid)
  ORDER BY n.created_at DESC, n.id DESC LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint
 
 -- name: total
@@ -175,7 +175,7 @@ json_build_object(
 -- name: rows
 -- One page for admins, newest first, behind the cursor if there is one.
 SELECT n.id, n.created_at, {fate}::text AS document FROM notifications AS n
- WHERE {chosen} AND (n.created_at, n.id) < (%(after)s::timestamptz, %(after_id)s::uuid)
+ WHERE {chosen} AND (n.created_at, n.id) < (%(before_at)s::timestamptz, %(before_id)s::uuid)
  ORDER BY n.created_at DESC, n.id DESC LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint
 
 -- name: total_rows

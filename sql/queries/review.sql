@@ -155,7 +155,7 @@ r.deleted_at IS NULL AND (%(rating)s::smallint IS NULL OR r.rating = %(rating)s)
 
 -- fragment: newest_first
 -- Behind the cursor, newest first.
-(r.created_at, r.id) < (%(before)s::timestamptz, %(before_id)s::uuid)
+(r.created_at, r.id) < (%(before_at)s::timestamptz, %(before_id)s::uuid)
  ORDER BY r.created_at DESC, r.id DESC LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint
 
 -- name: list_of_service
