@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from gunicorn.glogging import Logger
 
 from bookings import log
 from bookings.config import ConfigurationError, Settings
+from deploy.gunicorn import folders
 
 worker_class = "gthread"
 # A balancer reuses connections for up to a minute; closing one just as it does so would lose a request.
@@ -58,17 +59,30 @@ def settle() -> None:
     gc.freeze()
 
 
+_temporary: list[Path] = []
+
+
 def prepare_metrics(name: str) -> None:
     """Give this master's workers an empty folder for their counters (prometheus_client's multiprocess mode).
 
-    It lies in PROMETHEUS_MULTIPROC_DIR if that is set, so that a crash leaves nothing in the temporary folder.
+    It lies in PROMETHEUS_MULTIPROC_DIR, or else in a temporary folder, which `on_exit` removes, or the next start if
+    this master is killed.
     """
-    base = os.environ.get("PROMETHEUS_MULTIPROC_DIR") or tempfile.mkdtemp(prefix="bookings-metrics-")
+    base = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if not base:
+        _temporary.append(folders.make("bookings-metrics-"))
+        base = str(_temporary[-1])
     folder = Path(base) / name
     folder.mkdir(parents=True, exist_ok=True)
     for left_over in folder.glob("*.db"):
         left_over.unlink()
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+
+
+def on_exit(server: Any) -> None:
+    """Run in the master when its workers have ended."""
+    for folder in _temporary:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def child_exit(server: Any, worker: Any) -> None:
