@@ -202,6 +202,9 @@ def _save(held: Held, *, refunded: bool = False) -> None:
     if why is not None:
         step = Step("cancel", payment["amount"]) if payment["status"] == "authorized" else _all_of(payment)
         plan(held, step, SYSTEM_CALLER, why, at_once=True)
+    elif payment["captured"] > held.before["captured"] and (beyond := rules.excess(payment, held.booking)):
+        # The gateway was told the price of before somebody dropped out.
+        plan(held, Step("refund", beyond), SYSTEM_CALLER, rules.FEWER_COME, at_once=True)
     store(held)
     if payment["status"] != before and payment["status"] in _EVENTS:
         tell(held, _EVENTS[payment["status"]])

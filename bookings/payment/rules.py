@@ -31,6 +31,7 @@ CALLED_OFF = ("cancelled", "declined")
 NOT_IN_TIME = "Not paid in time."
 #: why money is given back that nobody had to pay any more
 NOT_OWED = "The booking was called off before the money came."
+FEWER_COME = "More was taken than is owed since fewer come."
 PAID_TWICE = "Another payment has taken this one's place."
 
 
@@ -79,6 +80,24 @@ def unwanted(payment: Mapping[str, Any], before: str, booking_status: str) -> st
     if not payment["is_current"]:
         return PAID_TWICE
     return NOT_OWED if booking_status in CALLED_OFF else None
+
+
+def owed(booking: Mapping[str, Any]) -> int:
+    """What a booking that stands costs now: its price, which falls when fewer come, and its fees."""
+    return int((booking["price_amount"] or 0) + (booking["fee_amount"] or 0))
+
+
+def capturable(payment: Mapping[str, Any], booking: Mapping[str, Any]) -> int:
+    """What may still be taken of reserved money, or by hand: no more than was agreed then, and no more than is owed."""
+    return min(int(payment["amount"]), owed(booking))
+
+
+def excess(payment: Mapping[str, Any], booking: Mapping[str, Any]) -> int:
+    """What was taken beyond what is owed, and is not on its way back; 0 when there is nothing. What a booking that was
+    called off keeps is another matter (`called_off`)."""
+    if not payment["is_current"] or payment["status"] not in HOLDING or booking["status"] in CALLED_OFF:
+        return 0
+    return max(0, refundable(payment) - owed(booking))
 
 
 def refundable(payment: Mapping[str, Any]) -> int:

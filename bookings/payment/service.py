@@ -110,7 +110,8 @@ def _step_aside(tx: Tx, settings: Settings, booking: Row, old: Row, caller: Call
 
 
 def capture(tx: Tx, *, settings: Settings, caller: Caller, payment_id: UUID, amount: int | None, **more: Any) -> UUID:
-    """Take reserved money, or say that money has come in by hand: the operation's id. For staff.
+    """Take reserved money, or say that money has come in by hand: the operation's id. For staff. Without an amount it
+    is what is owed now, which is less than was reserved when fewer come.
 
     Raises NotFound, Forbidden, PreconditionFailed, PaymentRefused.
     """
@@ -119,8 +120,11 @@ def capture(tx: Tx, *, settings: Settings, caller: Caller, payment_id: UUID, amo
     by_hand = payment["gateway"] == "manual" and payment["status"] in rules.WAITING
     if payment["status"] != "authorized" and not by_hand:
         raise _no(held, "captured")
-    wanted = payment["amount"] if amount is None else amount
-    if wanted > payment["amount"]:
+    most = rules.capturable(payment, held.booking)
+    wanted = most if amount is None else amount
+    if not most:
+        raise PaymentRefused("Nothing is owed any more; cancel the payment.", paymentStatus=payment["status"])
+    if wanted > most:
         raise PaymentRefused("More cannot be taken than is owed.", paymentStatus=payment["status"])
     return _order(held, caller, Step("capture", wanted), None)
 

@@ -34,12 +34,9 @@ def settle(tx: Tx, settings: Settings, event: Event) -> None:
 def correct(tx: Tx, settings: Settings, event: Event) -> None:
     """Give back what was taken beyond the price of a booking to which fewer come."""
     assert event.booking_id is not None
-    owed = sum((event.data[name] or {"amount": 0})["amount"] for name in ("price", "fees"))
     for row in tx.all(_sql.of_booking, {"booking_id": event.booking_id}):
         payment_id: UUID = row["id"]
         held = ledger.hold(tx, settings, payment_id)
-        due = rules.refundable(held.payment) - owed
-        if held.payment["is_current"] and held.payment["status"] in rules.HOLDING and due > 0:
-            step = rules.Step("refund", due)
-            ledger.plan(held, step, SYSTEM_CALLER, "Booking attendees-changed: fewer come.", at_once=True)
+        if due := rules.excess(held.payment, held.booking):
+            ledger.plan(held, rules.Step("refund", due), SYSTEM_CALLER, rules.FEWER_COME, at_once=True)
             ledger.store(held)

@@ -48,6 +48,18 @@ SELECT p.id, p.status, p.captured, p.refunded FROM payments AS p
         OR p.status = 'authorized' AND NOT EXISTS (SELECT FROM payment_operations AS o
             WHERE o.payment_id = p.id AND o.kind = 'cancel' AND o.state = 'pending'))
 
+-- name: more_kept_than_owed
+-- Of a booking that stands no more is kept than its price and its fees, unless the gateway refused to give it back, or
+-- nobody has heard yet that fewer come.
+SELECT p.id, p.booking_id, p.captured, p.refunded, p.refunding, b.price_amount, b.fee_amount
+  FROM payments AS p JOIN bookings AS b ON b.id = p.booking_id
+ WHERE p.is_current AND b.status NOT IN ('cancelled', 'declined')
+   AND p.captured - p.refunded - p.refunding > coalesce(b.price_amount, 0) + coalesce(b.fee_amount, 0)
+   AND NOT EXISTS (SELECT FROM payment_operations WHERE payment_id = p.id AND kind = 'refund' AND state = 'failed')
+   AND NOT EXISTS (SELECT FROM outbox WHERE booking_id = b.id AND type = 'booking.attendees-changed')
+   AND NOT EXISTS (SELECT FROM events WHERE booking_id = b.id AND type = 'booking.attendees-changed'
+                      AND position > coalesce((SELECT position FROM event_consumers WHERE name = 'payment'), 0))
+
 -- name: errand_without_job
 -- Whatever a gateway is still to be told, a job tells it, or is dead where somebody sees it.
 SELECT o.id, o.payment_id, o.kind FROM payment_operations AS o

@@ -33,7 +33,7 @@
 -- fragment: terms
 -- What a payment needs to know of its booking `b`.
 b.id, b.user_id, b.resource_ids, b.status, b.version, b.price_amount, b.currency, b.payment_required, b.payment_status,
-b.confirm_when_paid, b.cancellation_policy, b.start_at, b.created_at
+b.confirm_when_paid, b.cancellation_policy, b.start_at, b.created_at, b.fee_amount
 
 -- name: lock_booking
 -- A booking about to be paid, for someone entitled to it. `is_staff`: the actor is an admin or owns something it claims.

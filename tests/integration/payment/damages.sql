@@ -40,6 +40,10 @@ WITH old AS (UPDATE payments SET captured = 100, status = 'paid' WHERE NOT is_cu
 INSERT INTO payment_operations (id, payment_id, kind, amount, state, created_at, finished_at)
 SELECT gen_random_uuid(), id, 'capture', 100, 'done', now(), now() FROM old
 
+-- name: price_that_fell_unheard
+-- Fewer come, and nobody gave back what they had paid.
+UPDATE bookings SET price_amount = 1 WHERE payment_status = 'partially_refunded'
+
 -- name: errand_that_nobody_runs
 -- The job of an errand lost.
 DELETE FROM jobs WHERE kind = 'payment.operate' AND key IN (SELECT id::text FROM payment_operations WHERE state = 'pending')

@@ -34,6 +34,7 @@ SEEN_BY = {
     "two_current_payments": {"not_one_current", "booking_disagrees"},
     "paid_in_another_currency": {"other_currency"},
     "paid_twice": {"kept_for_nothing", "test_gateway_disagrees"},
+    "price_that_fell_unheard": {"more_kept_than_owed"},
     "errand_that_nobody_runs": {"errand_without_job"},
     "notice_that_nobody_reads": {"notice_without_job"},
     "payment_that_the_gateway_never_heard_of": {"waiting_for_nobody"},
