@@ -36,3 +36,17 @@ SELECT c.id, c.resource_id, c.kind, c.calendar_id FROM closures AS c
 -- A calendar knows how many closures come from it.
 SELECT k.id, k.busy_times FROM calendars AS k
  WHERE k.busy_times <> (SELECT count(*) FROM closures AS c WHERE c.calendar_id = k.id)
+
+-- name: turn_twice
+-- Turns of a service are taken one after the other: no two who deliver have the same, and the first is 1.
+SELECT service_id, turn, array_agg(resource_id) AS resource_ids FROM assignment_turns
+ GROUP BY service_id, turn HAVING count(*) > 1 OR turn < 1
+
+-- name: turn_of_nobody
+-- A turn is of a resource that delivers the service or was given a booking of it. (Which resource a booking had
+-- before it was passed on only its events tell.)
+SELECT t.service_id, t.resource_id, t.turn FROM assignment_turns AS t
+ WHERE NOT EXISTS (SELECT FROM service_resources WHERE service_id = t.service_id AND resource_id = t.resource_id)
+   AND NOT EXISTS (SELECT FROM bookings WHERE service_id = t.service_id AND t.resource_id = ANY (resource_ids))
+   AND NOT EXISTS (SELECT FROM bookings AS b JOIN booking_history AS h ON h.booking_id = b.id
+                    WHERE b.service_id = t.service_id AND h.action = 'reassign')

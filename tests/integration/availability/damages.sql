@@ -29,3 +29,15 @@ SELECT gen_random_uuid(), subject_id, '[2027-01-01Z, 2027-01-02Z)', 'busy', gen_
 -- name: busy_time_lost
 -- A busy time that nobody wrote.
 UPDATE calendars SET busy_times = busy_times + 1
+
+-- name: same_turn_for_two
+-- Two whose turn it is at once.
+UPDATE assignment_turns SET turn = 1
+
+-- name: turn_before_the_first
+-- A turn that nobody takes.
+UPDATE assignment_turns SET turn = 0 WHERE turn = 3
+
+-- name: turn_of_a_stranger
+-- A turn of somebody who has nothing to do with the service.
+UPDATE assignment_turns SET resource_id = gen_random_uuid() WHERE turn = 3
