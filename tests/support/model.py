@@ -102,7 +102,8 @@ class Booking:
     before: int = 0
     after: int = 0
     places: int | None = None
-    overbooked: bool = False
+    #: resources at which staff put it beside others: there it blocks nobody
+    beside: tuple[str, ...] = ()
     is_hold: bool = False
 
     def takes(self, minute: int) -> bool:
@@ -159,12 +160,15 @@ class Town:
             return service.layer.days[day]
         return service.layer.weekly[day.weekday()] if service.layer.weekly is not None else None
 
-    def is_open(self, resource: Resource, service: Service | None, minute: int) -> bool:
-        """Whether a resource works at a minute, for a service or for whatever is asked of it."""
-        key = (resource.name, service.name if service else None, minute // 1440)
-        if key not in self._open:
-            self._open[key] = self._open_minutes(resource, service, minute // 1440)
-        return minute in self._open[key]
+    def is_open(self, resource: Resource, service: Service | None, begins: int, ends: int) -> bool:
+        """Whether a resource works in all minutes of a time, for a service or for whatever is asked of it."""
+        asked, found = set(range(begins, ends)), set()
+        for day in range(begins // 1440, (ends - 1) // 1440 + 1):
+            key = (resource.name, service.name if service else None, day)
+            if key not in self._open:
+                self._open[key] = self._open_minutes(resource, service, day)
+            found |= asked & self._open[key]
+        return asked == found
 
     def _open_minutes(self, resource: Resource, service: Service | None, day: int) -> set[int]:
         """All minutes of one UTC day at which it works: looked up once for each answer."""
@@ -179,9 +183,10 @@ class Town:
                 narrowed |= set(range(reached(zone, date_, begins), reached(zone, date_, ends)))
         return own & narrowed & set(range(day * 1440, (day + 1) * 1440))
 
-    def is_closed(self, resource: Resource, minute: int) -> bool:
-        """Whether a closure covers a minute."""
-        return any(one.resource in (None, resource.name) and one.begins <= minute < one.ends for one in self.closures)
+    def is_closed(self, resource: Resource, begins: int, ends: int) -> bool:
+        """Whether a closure covers any minute of a time."""
+        near = [one for one in self.closures if one.resource in (None, resource.name)]
+        return any(set(range(begins, ends)) & set(range(one.begins, one.ends)) for one in near)
 
     # What the rules say
 
@@ -243,21 +248,21 @@ class Town:
         return (one for one in self.bookings.values() if one.id != moves)
 
     def fits(self, resource: Resource, wish: Booking) -> bool:
-        """Whether a resource has room for a claim in each of its minutes."""
+        """Whether a resource has room for a claim in each of its minutes, buffers included."""
         near = [
             one
             for one in self.others(wish.id)
             if resource.name in one.resources
-            and not one.overbooked
+            and resource.name not in one.beside
             and one.start - one.before < wish.end + wish.after
             and wish.start - wish.before < one.end + one.after
         ]
         if not near and wish.units > min(resource.capacity, wish.places or resource.capacity):
             return False
-        for minute in range(wish.start - wish.before, wish.end + wish.after) if near or self.closures else ():
+        for minute in range(wish.start - wish.before, wish.end + wish.after) if near else ():
             there = [wish, *(one for one in near if one.takes(minute))]
             most = min([resource.capacity, *(one.places for one in there if one.places is not None)])
-            if sum(one.units for one in there) > most or self.is_closed(resource, minute):
+            if sum(one.units for one in there) > most:
                 return False
         return True
 
@@ -285,7 +290,8 @@ class Town:
         """Whether a resource could be claimed: active, open, without closure, not capped, with room."""
         return (
             resource.active
-            and all(self.is_open(resource, service, minute) for minute in range(wish.start, wish.end))
+            and self.is_open(resource, service, wish.start, wish.end)
+            and not self.is_closed(resource, wish.start - wish.before, wish.end + wish.after)
             and not self.is_capped(resource, service, wish)
             and self.fits(resource, wish)
         )
@@ -314,10 +320,11 @@ class Town:
 
     def teams(self, wish: Wish, start: int) -> Iterator[tuple[Resource, ...]]:
         """Every way to put together what a wish needs, who delivers first, all of them free."""
-        service, claim = self.services[wish.service], self.claim(wish, start)
+        service = self.services[wish.service]
         deliverers: list[Resource | None] = [self.resources[name] for name in service.deliverers]
         if not any(self.may_start(one, service, start) for one in deliverers or [None]):
             return  # spares the other questions
+        claim = self.claim(wish, start)
         kinds = {need.kind for need in service.needs}
         able = [one for one in self.resources.values() if one.name in service.deliverers or one.kind in kinds]
         free = {one.name: one for one in able if self.free(one, service, claim)}

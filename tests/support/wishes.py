@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from tests.support.model import Hours, Need, Resource, Service
 
-#: days on which clocks change, and such on which they do not
+#: days on which clocks change, such on which they do not, and public holidays
 DAYS = {
     "UTC": ["2027-06-01", "2028-02-29"],
     "Europe/Berlin": ["2027-03-28", "2027-10-31", "2027-12-25"],
-    "America/New_York": ["2027-03-14", "2027-11-07"],
+    "America/New_York": ["2027-03-14", "2027-11-07", "2027-11-25"],
     "Asia/Kathmandu": ["2027-06-01"],
     "Australia/Lord_Howe": ["2027-04-04", "2027-10-03"],
     "Pacific/Apia": ["2011-12-30", "2012-04-01", "2027-06-01"],
@@ -23,6 +23,7 @@ DAYS = {
     "America/Sao_Paulo": ["2018-02-18", "2018-11-04"],
 }
 PLACES = [(zone, day) for zone, days in DAYS.items() for day in days]
+PLACES_WITH_HOLIDAYS = ("DE", "DE-BY", "US", "WS", "MA", "BR")
 CUSTOMERS = ("carl", "dora")
 LENGTHS = (30, 45, 90)
 #: of the window that is looked at, in minutes from its middle
@@ -36,7 +37,7 @@ def hours(draw: st.DrawFn) -> Hours:
     """The spans of a day: sorted, none begins before the last has ended; the last may pass midnight by a little."""
     bounds = sorted(draw(st.lists(minutes_of_a_day, min_size=0, max_size=4, unique=True)))
     found = list(zip(bounds[::2], bounds[1::2], strict=False))
-    if draw(st.integers(0, 4)) == 0:
+    if draw(st.integers(0, 2)) == 0:
         begins = draw(st.integers(max([1200, *(b for _, b in found)]), 1439)) if not found or found[-1][1] < 1439 else 0
         if begins:
             found.append((begins, draw(st.sampled_from([1440, 1500, 1560]))))
@@ -53,6 +54,7 @@ def _apart(week: list[Hours]) -> list[Hours]:
 
 
 working_day = st.just([(540, 1020)])
+single_days = st.one_of(hours(), hours(), working_day, st.just([(0, 1440)]))
 weeks = st.one_of(
     st.none(),
     st.lists(st.one_of(hours(), working_day, st.just([(0, 1440)])), min_size=7, max_size=7).map(_apart),
@@ -94,6 +96,29 @@ def rules(draw: st.DrawFn, today: date) -> dict[str, Any]:
     if "customer" in names:
         found["customerCaps"] = draw(caps)
     return found
+
+
+@dataclass(frozen=True)
+class Near:
+    """A rule that just allows, or just forbids, what somebody wants: by so much more or less."""
+
+    kind: str
+    by: int
+    unit: str
+
+
+def nears(*kinds: str) -> st.SearchStrategy[Near]:
+    """Rules of these kinds."""
+    return st.builds(
+        Near,
+        kind=st.sampled_from(kinds),
+        by=st.sampled_from([0, 0, 1, -1]),
+        unit=st.sampled_from(["day", "day", "week", "month"]),
+    )
+
+
+near_times = nears("notice", "notice", "rolling", "range", "grid", "grid", "holidays")
+near_caps = nears("resourceCaps", "customerCaps")
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from tests.support.people import Client
 Json = dict[str, Any]
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 #: what a machine makes; people stay
-_EMPTY = """TRUNCATE allocations, bookings, holds, booking_history, reminders, outbox, closures, schedule_days,
+_EMPTY = """TRUNCATE allocations, bookings, series, holds, booking_history, reminders, outbox, closures, schedule_days,
             schedules, service_requirements, service_resources, services, audit_entries, resources CASCADE"""
 _numbers = itertools.count(1)
 
@@ -163,6 +163,11 @@ class House:
         layer.weekly, layer.rules = weekly, rules
         layer.holidays = holidays if name not in self.town.services else None
 
+    def add_rules(self, name: str, rules: Json) -> None:
+        """A layer says some rules more; the rest of what it says stays."""
+        layer = self.layer(name)
+        self.say(name, layer.weekly, layer.holidays, {**layer.rules, **rules})
+
     def say_of_day(self, name: str, day: date, hours: Hours) -> None:
         """Other hours on one date."""
         self.done("PUT", f"{self._address(name)}/days/{day}", {"hours": spans(hours)})
@@ -242,11 +247,44 @@ class House:
             self._booked(answer, wish)
         return answer
 
+    def overbook(self, wish: Booking) -> TestResponse:
+        """Staff book resources without a service, whatever the rules say and beside what is there."""
+        body = {"startAt": text(wish.start), "endAt": text(wish.end), "userId": str(self.people[wish.customer].id)}
+        body |= dict(zip(("resourceId", "workspaceId"), (self.ids[name] for name in wish.resources), strict=False))
+        answer = self.call("POST", "/bookings", {**body, "override": True, "overbook": True, "reason": "Asked for."})
+        if answer.status_code == 201:
+            full = [name for name in wish.resources if not self.town.fits(self.town.resources[name], wish)]
+            assert answer.get_json()["overbooked"] == bool(full), f"{wish}: {answer.text}"
+            self._booked(answer, replace(wish, beside=tuple(full)))
+        return answer
+
+    def book_series(self, wish: Wish, start: int, count: int) -> Json:
+        """Book the same on so many days, as far as it can be had. Its bookings are not in the model yet."""
+        body = {"rrule": f"FREQ=DAILY;COUNT={count}", "timeZone": self.town.zone.key, "onConflict": "skip"}
+        return self.done("POST", "/bookings/series", {**self._wished(wish, start), **body}, who=wish.customer)
+
+    def know(self, booking: Booking, resource_ids: list[str]) -> None:
+        """What was booked by other ways is in the model, too."""
+        names = {id: name for name, id in self.ids.items()}
+        resources = tuple(names[id] for id in resource_ids)
+        self.town.bookings[booking.id] = replace(booking, resources=resources)
+
+    def take_places(self) -> None:
+        """Something has left: what stood beside it may have taken its place. Which did is the service's to say; that
+        there was room for it is looked at."""
+        rows = self.world.query(
+            "SELECT booking_id, resource_id FROM allocations WHERE overbooked AND released_at IS NULL"
+        )
+        marked = {(str(row["booking_id"]), str(row["resource_id"])) for row in rows}
+        for booking in [one for one in self.town.bookings.values() if one.beside]:
+            beside = tuple(name for name in booking.beside if (booking.id, self.ids[name]) in marked)
+            for name in set(booking.beside) - set(beside):
+                assert self.town.fits(self.town.resources[name], booking), f"{booking} took a place that is taken"
+            self.town.bookings[booking.id] = replace(booking, beside=beside)
+
     def _booked(self, answer: TestResponse, claim: Booking) -> None:
         document = answer.get_json()
-        names = {id: name for name, id in self.ids.items()}
-        resources = tuple(names[id] for id in document["resourceIds"])
-        self.town.bookings[document["id"]] = replace(claim, id=document["id"], resources=resources)
+        self.know(replace(claim, id=document["id"]), document["resourceIds"])
 
     def hold(self, wish: Wish, start: int) -> TestResponse:
         """Keep a time for a while."""
@@ -280,6 +318,7 @@ class House:
         """Call a booking off."""
         self.done("POST", f"/bookings/{id}/cancel", {})
         del self.town.bookings[id]
+        self.take_places()
 
     def move(self, id: str, start: int) -> TestResponse:
         """Move a booking; it keeps its length."""
@@ -288,4 +327,5 @@ class House:
         if answer.status_code == 200:
             length = booking.end - booking.start
             self.town.bookings[id] = replace(booking, start=start, end=start + length)
+            self.take_places()
         return answer

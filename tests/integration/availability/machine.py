@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from math import floor
 from time import time
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,13 +13,13 @@ from zoneinfo import ZoneInfo
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from tests.integration.availability.house import House
+from tests.integration.availability.house import House, minute_of
 from tests.support import wishes
-from tests.support.model import Booking, Wish
-from tests.support.wall import reached, shown
-from tests.support.wishes import CUSTOMERS, FAR, LENGTHS, Plan
+from tests.support.model import Booking, Service, Town, Wish, is_holiday
+from tests.support.wall import is_first, reached, shown
+from tests.support.wishes import CUSTOMERS, FAR, LENGTHS, Near, Plan
 
-#: what was done how often, of all machines of this process
+#: what was done how often, of all machines of this process; what only looked is counted as "look"
 done: Counter[str] = Counter()
 
 
@@ -48,6 +49,7 @@ looks = st.builds(
 #: minutes from the middle of the day of interest
 times = st.one_of(st.integers(-FAR // 15, FAR // 15).map(lambda n: n * 15), st.integers(-FAR, FAR))
 numbers = st.integers(0, 1 << 16)
+besides = st.sampled_from([None, *((where, by) for where in ("before", "after") for by in (-1, 0, 1))])
 
 
 class Truth(RuleBasedStateMachine):
@@ -70,7 +72,7 @@ class Truth(RuleBasedStateMachine):
         self.names = ["", *self.town.resources, *self.town.services]
 
     @property
-    def town(self) -> Any:
+    def town(self) -> Town:
         """The model."""
         return self.house.town
 
@@ -87,7 +89,62 @@ class Truth(RuleBasedStateMachine):
         self.house.say(self.one_of(self.names, number), weekly, holidays, rules)
         self.compare("say", look)
 
-    @rule(number=numbers, shift=st.integers(-2, 2), hours=wishes.hours(), look=looks)
+    @rule(near=wishes.near_caps, number=numbers, second=numbers, look=looks)
+    def cap_nearly(self, near: Near, number: int, second: int, look: Look) -> None:
+        """A layer has a cap that is just reached, or just not; then one more is tried."""
+        self.say_nearly(near, number, second, look)
+
+    @rule(near=wishes.near_times, number=numbers, second=numbers, look=looks)
+    def time_nearly(self, near: Near, number: int, second: int, look: Look) -> None:
+        """A layer has a notice, window, grid or holiday at whose edge a shown start lies; then it is tried."""
+        self.say_nearly(near, number, second, look)
+
+    def say_nearly(self, near: Near, number: int, second: int, look: Look) -> None:
+        """A layer says a rule that just allows, or just forbids, something that is shown; then it is tried."""
+        found = self.compare("look", look)
+        if not found:
+            return
+        start, service = self.one_of(found, number), self.town.services[self.wish(look).service]
+        if near.kind == "holidays":
+            name = self.one_of(["", *service.deliverers], second)
+            layer, day = self.house.layer(name), shown(self.zone_of(service), start).date()
+            places = [place for place in wishes.PLACES_WITH_HOLIDAYS if is_holiday(place, day)]
+            self.house.say(name, layer.weekly, self.one_of(places or [""], second), layer.rules)
+        else:
+            name = self.one_of(["", service.name, *service.deliverers], second)
+            self.house.add_rules(name, self._nearly(near, service, look.customer, start, number))
+        self._agree(f"say nearly: {near.kind}", look, start)
+
+    def zone_of(self, service: Service) -> ZoneInfo:
+        """By whose clock a service is delivered."""
+        return self.town.resources[service.deliverers[0]].zone if service.deliverers else self.town.zone
+
+    def _nearly(self, near: Near, service: Service, customer: str, start: int, number: int) -> dict[str, Any]:
+        """The rule that is said: at its very edge, or `by` one more or less."""
+        zone, bookings = self.zone_of(service), self.town.bookings.values()
+        wall, today = shown(zone, start), shown(zone, floor(self.town.now)).date()
+        day, some = wall.date(), timedelta(days=near.by)
+        if near.kind == "notice":
+            return {"minimumNoticeMinutes": max(0, start - floor(self.town.now) + near.by)}
+        if near.kind == "rolling":
+            kind = "rolling" if near.unit == "day" else "businessDays"
+            return {"bookingWindow": {"kind": kind, "days": max(0, (day - today + some).days)}}
+        if near.kind == "range":
+            first, last = (
+                (day - timedelta(days=2), day + some) if near.unit == "day" else (day + some, day + 2 * abs(some))
+            )
+            return {"bookingWindow": {"kind": "range", "from": first.isoformat(), "to": last.isoformat()}}
+        if near.kind == "grid":
+            interval = (7, 20, 25, 50, 90)[number % 5]
+            offset = (wall.hour * 60 + wall.minute + near.by) % interval
+            return {"slotIntervalMinutes": interval, "slotOffsetMinutes": offset}
+        if near.kind == "resourceCaps":
+            counts = [sum(name in one.resources for one in bookings) for name in service.deliverers]
+        else:
+            counts = [sum(one.customer == customer for one in bookings)]
+        return {near.kind: {near.unit: max([1, *(count + near.by for count in counts)])}}
+
+    @rule(number=numbers, shift=st.integers(-1, 1), hours=wishes.single_days, look=looks)
     def say_of_day(self, number: int, shift: int, hours: Any, look: Look) -> None:
         """A layer has other hours on a date."""
         self.house.say_of_day(self.one_of(self.names, number), self.day + timedelta(days=shift), hours)
@@ -101,7 +158,8 @@ class Truth(RuleBasedStateMachine):
             self.house.unsay_day(*self.one_of(said, number))
             self.compare("unsay a day", look)
 
-    @rule(number=numbers, begins=times, length=st.integers(1, 600), look=looks)
+    @precondition(lambda self: len(self.town.closures) < 5)
+    @rule(number=numbers, begins=times, length=st.one_of(st.integers(1, 60), st.integers(1, 600)), look=looks)
     def close(self, number: int, begins: int, length: int, look: Look) -> None:
         """A time is closed."""
         name = self.one_of(["", *self.town.resources], number) or None
@@ -155,38 +213,83 @@ class Truth(RuleBasedStateMachine):
         right = answer.status_code == expected if isinstance(expected, int) else answer.status_code in expected
         assert right, f"{wish} at {self.wall(start)}: {answer.status_code}, expected {expected}: {answer.text}"
 
-    @rule(number=numbers, second=numbers, time=times, length=st.integers(1, 200), look=looks)
-    def book_plainly(self, number: int, second: int, time: int, length: int, look: Look) -> None:
+    @rule(number=numbers, second=numbers, time=times, beside=besides, length=st.integers(1, 200), look=looks)
+    def book_plainly(self, number: int, second: int, time: int, beside: Any, length: int, look: Look) -> None:
         """A resource, or two, without a service: the same rules but the grid."""
+        wish = self._plain(number, second, time, beside, length, look)
+        expected = 201 if self.town.can_book_plainly(wish) else (409, 422)
+        self._expect(self.house.book_plainly(wish), expected, wish, wish.start)
+        self.compare("book plainly", look)
+
+    @rule(number=numbers, second=numbers, time=times, beside=besides, length=st.integers(1, 200), look=looks)
+    def overbook(self, number: int, second: int, time: int, beside: Any, length: int, look: Look) -> None:
+        """Staff book whatever the rules say, but not the past; what stands beside others blocks nobody."""
+        wish = self._plain(number, second, time, beside, length, look)
+        expected = 201 if wish.start >= self.town.now else (409, 422)
+        self._expect(self.house.overbook(wish), expected, wish, wish.start)
+        self.compare("overbook", look)
+
+    def _plain(self, number: int, second: int, time: int, beside: Any, length: int, look: Look) -> Booking:
+        """Time of a resource, or of two; mostly right before or after what is taken, or over it by a minute."""
         first = self.one_of(self.town.resources, number)
         rooms = [one.name for one in self.town.resources.values() if one.kind == "workspace" and one.name != first]
         names = (first, self.one_of(rooms, second)) if rooms and second % 2 else (first,)
+        there = [id for id, one in self.town.bookings.items() if set(names) & set(one.resources)]
         start = self.noon + time
-        wish = Booking("new", names, start, start + length, customer=look.customer)
-        expected = 201 if self.town.can_book_plainly(wish) else (409, 422)
-        self._expect(self.house.book_plainly(wish), expected, wish, start)
-        self.compare("book plainly", look)
+        if there and beside:
+            where, by = beside
+            one = self.town.bookings[self.one_of(there, second)]
+            start = by + (one.end + one.after if where == "after" else one.start - one.before - length)
+        return Booking("new", names, start, start + length, customer=look.customer)
 
-    @rule(look=looks, number=numbers)
-    def hold(self, look: Look, number: int) -> None:
-        """What is shown can be kept; not what has been, by the clock of PostgreSQL."""
+    @rule(look=looks, number=numbers, end=st.sampled_from(["", "", "release", "expire", "expire", "book"]))
+    def hold(self, look: Look, number: int, end: str) -> None:
+        """What is shown can be kept; not what has been, by the clock of PostgreSQL. It may end at once."""
         found = [one for one in self.compare("look", look) if one > time() // 60 + 60]
         if found and len(self.held) < 3:
             wish, start = self.wish(look), self.one_of(found, number)
             self._expect(self.house.hold(wish, start), 201, wish, start)
             self.compare("hold", look)
+            if end:
+                self._end(self.held[-1], end, look)
+            if end != "book":
+                self._agree("book what is held, or was", look, start)
 
     @precondition(lambda self: self.held)
     @rule(number=numbers, how=st.sampled_from(["release", "expire", "book"]), look=looks)
     def end_hold(self, number: int, how: str, look: Look) -> None:
         """A hold is given back, ends by itself, or becomes a booking."""
-        id = self.one_of(self.held, number)
+        self._end(self.one_of(self.held, number), how, look)
+
+    def _end(self, id: str, how: str, look: Look) -> None:
         if how == "book":
             answer = self.house.book_held(id)
             assert answer.status_code == 201, answer.text
         else:
             getattr(self.house, how)(id)
         self.compare(f"hold: {how}", look)
+
+    @rule(look=looks, number=numbers)
+    def book_series(self, look: Look, number: int) -> None:
+        """The same on three days by the clock, as far as it can be had."""
+        found = self.compare("look", look)
+        zone = self.town.zone
+        if not found or not is_first(zone, start := self.one_of(found, number)):
+            return
+        wish, wall = self.wish(look), shown(zone, start)
+        times: list[int] = []
+        while len(times) < 3:
+            time = reached(zone, wall.date(), wall.hour * 60 + wall.minute)
+            times += [time] if shown(zone, time) == wall else []  # clocks may skip it
+            wall += timedelta(days=1)
+        occurrences = [one for one in self.house.book_series(wish, start, 3)["occurrences"] if one["startAt"]]
+        assert [minute_of(one["startAt"]) for one in occurrences] == times
+        for time, one in zip(times, occurrences, strict=True):
+            takers = self.town.takers(wish, time)
+            assert (one["outcome"] == "booked") == bool(takers), f"{wish} at {self.wall(time)}: {one}, {takers}"
+            if takers:
+                self.house.know(replace(self.town.claim(wish, time), id=one["bookingId"]), one["resourceIds"])
+        self.compare("book a series", look)
 
     @property
     def held(self) -> list[str]:

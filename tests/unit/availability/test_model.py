@@ -123,7 +123,7 @@ def test_buffers_lie_outside_hours_but_not_over_others() -> None:
     assert starts(some) == ["07 07:00", "07 08:00", "07 08:15", "07 08:30"]
     some.services["yoga"].before, some.services["yoga"].after = 10, 5
     assert starts(some) == ["07 08:15", "07 08:30"]
-    some.bookings["b"].overbooked = True
+    some.bookings["b"].beside = ("ann",)
     assert len(starts(some)) == 7
 
 

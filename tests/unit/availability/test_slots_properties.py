@@ -39,7 +39,7 @@ def candidate(town: Town, resource: Resource, wish: Wish) -> Candidate:
     claims = [
         Claim((one.start - one.before) * 60, (one.end + one.after) * 60, one.units, one.places or 0)
         for one in there
-        if not one.overbooked
+        if resource.name not in one.beside
     ]
     return Candidate(
         id_of(town, resource.name),
