@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import holidays
 
-from tests.support.wall import is_first, reached, shown
+from tests.support.wall import on_grid, reached, shown
 
 Span = tuple[int, int]
 Hours = list[Span]
@@ -207,16 +207,17 @@ class Town:
             for minute in range(reached(zone, day, begins), reached(zone, day, ends))
         )
 
+    def grid(self, deliverer: Resource | None, service: Service, day: int) -> frozenset[int]:
+        """The minutes of a UTC day that are on the grid."""
+        layers = (deliverer.layer if deliverer else None, service.layer)
+        interval = self.rule("slotIntervalMinutes", 15, *layers)
+        return on_grid(
+            deliverer.zone if deliverer else self.zone, day, interval, self.rule("slotOffsetMinutes", 0, *layers)
+        )
+
     def may_start(self, deliverer: Resource | None, service: Service, minute: int) -> bool:
         """Whether grid, notice and window allow a start."""
-        layers = (deliverer.layer if deliverer else None, service.layer)
-        zone = deliverer.zone if deliverer else self.zone
-        interval = self.rule("slotIntervalMinutes", 15, *layers)
-        offset = self.rule("slotOffsetMinutes", 0, *layers)
-        wall = shown(zone, minute)
-        if (wall.hour * 60 + wall.minute - offset) % interval != 0 or not is_first(zone, minute):
-            return False
-        return self.in_time(minute, deliverer, service)
+        return minute in self.grid(deliverer, service, minute // 1440) and self.in_time(minute, deliverer, service)
 
     def in_time(self, minute: int, resource: Resource | None, service: Service | None) -> bool:
         """Whether notice and window allow a start."""
@@ -362,9 +363,12 @@ class Town:
     def answers(self, wish: Wish, lower: int, upper: int) -> dict[int, set[str]]:
         """The same for every minute from then until then, without those at which it cannot be booked."""
         self._open.clear()
-        delivered = bool(self.services[wish.service].deliverers)
+        service, delivered = self.services[wish.service], bool(self.services[wish.service].deliverers)
+        deliverers: list[Resource | None] = [self.resources[name] for name in service.deliverers]
+        days = range(lower // 1440, (upper - 1) // 1440 + 1)
+        starts = {start for one in deliverers or [None] for day in days for start in self.grid(one, service, day)}
         found = {}
-        for start in range(lower, upper):
+        for start in sorted(starts & set(range(lower, upper))):
             teams = list(self.teams(wish, start))
             if teams:
                 found[start] = {one.name for team in teams for one in (team[:1] if delivered else team)}

@@ -33,3 +33,12 @@ def is_first(zone: ZoneInfo, minute: int) -> bool:
     """Whether the clock has never shown this time before: when clocks go back, it shows some twice."""
     wall = shown(zone, minute)
     return reached(zone, wall.date(), wall.hour * 60 + wall.minute) == minute
+
+
+@lru_cache(maxsize=1 << 14)
+def on_grid(zone: ZoneInfo, day: int, interval: int, offset: int) -> frozenset[int]:
+    """The minutes of one UTC day at which the clock shows for the first time a time that is so many minutes, and any
+    number of intervals, from its midnight."""
+    walls = ((minute, shown(zone, minute)) for minute in range(day * 1440, (day + 1) * 1440))
+    found = (minute for minute, wall in walls if (wall.hour * 60 + wall.minute - offset) % interval == 0)
+    return frozenset(minute for minute in found if is_first(zone, minute))
