@@ -18,7 +18,7 @@ from tests.integration.availability.house import House
 from tests.integration.availability.machine import Truth, done
 from tests.support.people import Client
 
-STEPS = int(os.environ.get("TRUTH_STEPS", "240"))
+STEPS = int(os.environ.get("TRUTH_STEPS", "150"))
 SEED = int(os.environ.get("TRUTH_SEED", "1"))
 SECONDS = int(os.environ.get("TRUTH_SECONDS", "3600"))
 STEPS_OF_ONE = 30
