@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 
 from devtools.environment import ROOT
 
-# These need the machine for themselves: what they prove depends on how closely things happen together.
-ALONE = "race"
+# These need the machine for themselves: they measure time. Races only need to be few: two at once are still as close.
+ALONE, RACES = "alone", "race and not alone"
 SLOW = "crash or load or fuzz or slow"
 # Set by tests/conftest.py on whatever asks for the service.
 PROCESSES = "processes"
-# Tests of this kind mostly wait, for a process to start or a lease to end: twice as many as there are processors.
-WORKERS = min(2 * max(os.cpu_count() or 2, 2), 8)
+# Tests of this kind mostly wait, for a process to start or a lease to end: thrice as many as there are processors.
+WORKERS = min(3 * max(os.cpu_count() or 2, 2), 12)
 LEAST_COVERAGE = 90
 NO_TESTS_COLLECTED = 5
 # The words of pytest's closing line, in its order; the first of them make the run a failure.
@@ -75,19 +75,21 @@ def run(*, quick: bool) -> int:
 
 
 def _pytest(checks: Checks, *, quick: bool) -> None:
-    """First what must be alone, then everything else side by side; coverage counts that, and its subprocesses.
+    """First what must be alone, then races, then everything else side by side; coverage counts that, and its subprocesses.
 
     In this order one process, not each of the workers, translates the test files of a fresh checkout to bytecode.
     """
-    alone, others = f"({ALONE})", f"not ({ALONE})"
+    alone, races, others = f"({ALONE})", f"({RACES})", f"not ({ALONE} or {RACES})"
     os.environ.setdefault("RACE_ROUNDS", "5" if quick else "10")
     if quick:
-        alone, others = f"{alone} and not ({SLOW})", f"{others} and not ({SLOW} or {PROCESSES})"
+        alone, races = f"{alone} and not ({SLOW})", f"{races} and not ({SLOW})"
+        others = f"{others} and not ({SLOW} or {PROCESSES})"
     else:
         checks.step("erase", "coverage", "erase")
+    side_by_side = ("--dist", "loadfile", "--no-loadscope-reorder")
     checks.pytest("alone", "-q", "-m", alone, coverage=False)
-    side_by_side = ("-q", "-n", str(WORKERS), "--dist", "loadfile", "--no-loadscope-reorder")
-    checks.pytest("side by side", *side_by_side, "-m", others, coverage=not quick)
+    checks.pytest("races", "-q", "-n", "2", *side_by_side, "-m", races, coverage=False)
+    checks.pytest("side by side", "-q", "-n", str(WORKERS), *side_by_side, "-m", others, coverage=not quick)
     if not quick:
         checks.step("combine", "coverage", "combine", "-q")
         checks.step("coverage", "coverage", "report", f"--fail-under={LEAST_COVERAGE}")

@@ -17,7 +17,7 @@ from tests.race.crowd import ROUNDS, Crowd, create, slowest, statuses
 from tests.support.patience import soon
 from tests.support.service import ServiceOptions
 
-pytestmark = pytest.mark.race
+pytestmark = [pytest.mark.race, pytest.mark.alone]
 SERVICE = ServiceOptions(processes=("web",), env={"RATE_LIMIT": "off"}, shared=True)
 #: seconds
 PATIENCE = 1.0

@@ -151,7 +151,7 @@ def stalled(service: Service, token: str) -> Client:
     return client
 
 
-@pytest.mark.race  # against the server's ten seconds: alone
+@pytest.mark.alone  # against the server's ten seconds
 @pytest.mark.load
 def test_a_client_that_does_not_read_is_closed_with_1013_and_delays_nobody(
     service: Service, world: World, connect: Connect, token: Callable[[Actor], str]
