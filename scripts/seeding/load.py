@@ -140,22 +140,31 @@ def _write(connection: Connection, table: str, columns: str, lines: list[str]) -
 
 
 def _copy_bookings(connection: Connection, everybody: Iterable[Life], total: int) -> None:
-    """Batch after batch. After the first, PostgreSQL is told what the tables hold, so that checks use their indexes."""
+    """Batch after batch. After the first, PostgreSQL is told what the tables hold, so that checks use their indexes.
+
+    Reviews come at the end, all at once: they give services and resources new versions, past which every claim copied
+    afterwards would have to walk.
+    """
     batch, known, count = Batch(), dict[tuple[int, ...], str](), 0
+    reviews: list[str] = []
     with tqdm(total=total, desc="bookings", unit="") as bar:
         for life in everybody:
             batch.add(life, known)
             count += 1
             if count % _BATCH == 0:
                 _write_batch(connection, batch, analyse=count == _BATCH)
+                reviews += batch.lines["reviews"]
                 bar.update(_BATCH)
                 batch = Batch()
         _write_batch(connection, batch, analyse=count < _BATCH)
         bar.update(count % _BATCH)
+    _write(connection, "reviews", COLUMNS["reviews"], reviews + batch.lines["reviews"])
 
 
 def _write_batch(connection: Connection, batch: Batch, *, analyse: bool) -> None:
     for table, columns in COLUMNS.items():
+        if table == "reviews":
+            continue
         _write(connection, table, columns, batch.lines[table])
         if analyse:
             connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table)))

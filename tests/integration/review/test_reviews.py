@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import jsonschema_rs
+import psycopg
 import pytest
 
 from bookings import clock
@@ -241,3 +242,19 @@ def test_the_latest_version_saves_its_body(reviewable: Reviewable) -> None:
     review = reviewable.review(reviewable.customer(), reviewable.provider())
     answer = reviewable.customer().get(f"/reviews/{review['id']}", If_None_Match='"1"')
     assert (answer.status_code, answer.data) == (304, b"")
+
+
+def test_totals_are_kept_once_for_each_statement(reviewable: Reviewable) -> None:
+    """Whoever writes many reviews at once makes one new version of what they are about, not one for each."""
+    provider, customer = reviewable.provider(), reviewable.customer()
+    for rating in (5, 4, 4):
+        reviewable.review(customer, provider, rating)
+    with psycopg.connect(reviewable.world.address) as connection:
+        connection.execute("UPDATE reviews SET rating = 2 WHERE provider_id = %s", [provider.id])
+        written = connection.execute(
+            "SELECT relname, n_tup_ins, n_tup_upd FROM pg_stat_xact_user_tables"
+            " WHERE relname IN ('resources', 'review_totals') ORDER BY relname"
+        ).fetchall()
+    assert written == [("resources", 0, 1), ("review_totals", 1, 2)]
+    rating = reviewable.rating(provider)
+    assert (rating["count"], rating["average"], rating["distribution"]["2"]) == (3, 2, 3)
