@@ -61,6 +61,7 @@ def _filters(query: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "phrase": phrase,
         "question": rules.question(phrase or ""),
+        "question_of_name": rules.question(phrase or "", of_name=True),
         "category": query.get("category"),
         "min_price": query.get("minPrice", 0),
         "max_price": query.get("maxPrice", 2**63 - 1),

@@ -145,9 +145,12 @@ def _is_id(text: str) -> bool:
     return True
 
 
-def question(text: str) -> str:
-    """A tsquery that wants every word of a text, or a word that begins so; empty when it has no words."""
-    return " & ".join(f"{word}:*" for word in _WORD.findall(text)[:_MOST_WORDS])
+def question(text: str, *, of_name: bool = False) -> str:
+    """A tsquery that wants every word of a text, or a word that begins so; empty when it has no words.
+
+    With `of_name` each must stand in the name of the service.
+    """
+    return " & ".join(f"{word}:*{'A' if of_name else ''}" for word in _WORD.findall(text)[:_MOST_WORDS])
 
 
 def sorted_policy(policy: Mapping[str, Any] | None) -> dict[str, Any] | None:

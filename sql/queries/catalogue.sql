@@ -109,20 +109,57 @@ SELECT id, kind, capacity FROM resources WHERE id = ANY (%(resource_ids)s::uuid[
    AND (%(resource_id)s::uuid IS NULL OR EXISTS (
         SELECT FROM service_resources WHERE service_id = s.id AND resource_id = %(resource_id)s))
 
+-- fragment: answers
+-- Whether a service holds all words of the question, beginnings of words included. No question: every service does.
+(%(question)s::text = '' OR s.words @@ to_tsquery('simple', %(question)s::text))
+
 -- fragment: exact
--- What holds all words of the question, beginnings of words included; a name counts ten times what a description does.
+-- What holds all words of the question, up to the 2,000 that are looked at. As many mean that there may be more.
 exact AS MATERIALIZED (
-    SELECT s.id, ts_rank(s.words, to_tsquery('simple', %(question)s::text)) AS rank FROM services AS s
-     WHERE s.words @@ to_tsquery('simple', %(question)s::text) AND {chosen})
+    SELECT s.id FROM services AS s
+     WHERE s.words @@ to_tsquery('simple', %(question)s::text) AND {chosen} LIMIT 2000)
+
+-- fragment: many
+-- Whether so many hold the words that walking all services in the wanted order fills a page sooner than sorting them.
+(SELECT count(*) FROM exact) >= 2000
+
+-- fragment: alike
+-- Where the words fill no page, also names that resemble the text.
+SELECT a.id, a.likeness FROM alike_services(%(phrase)s::text) AS a JOIN services AS s ON s.id = a.id
+     WHERE (SELECT count(*) FROM (SELECT FROM exact LIMIT 10) AS enough) < 10 AND {chosen}
+       AND NOT EXISTS (SELECT FROM exact WHERE exact.id = a.id)
 
 -- fragment: matched
--- The same, and where that fills no page, also names that resemble the text, ranked between names and descriptions.
+-- Both, without an order.
 {exact}, matched AS MATERIALIZED (
+    SELECT id FROM exact
+    UNION ALL
+    SELECT id FROM ({alike}) AS resembling)
+
+-- fragment: rank
+-- How well a service answers: a name counts ten times what a description does.
+ts_rank(s.words, to_tsquery('simple', %(question)s)) AS rank
+
+-- fragment: ranked_exact
+-- What holds all words of the question, with its rank. Ranking a word that all services hold would cost what there is,
+-- so it looks at 2,000: those with all words in their names, then others, as they come.
+named AS MATERIALIZED (
+    SELECT s.id, {rank} FROM services AS s
+     WHERE to_tsvector('simple', s.name) @@ to_tsquery('simple', %(question)s::text) AND {chosen} LIMIT 2000),
+exact AS MATERIALIZED (
+    SELECT id, rank FROM named
+    UNION ALL
+    (SELECT s.id, {rank} FROM services AS s
+      WHERE s.words @@ to_tsquery('simple', %(question)s)
+        AND NOT s.words @@ to_tsquery('simple', %(question_of_name)s::text) AND {chosen}
+      LIMIT 2000 - (SELECT count(*) FROM named)))
+
+-- fragment: ranked_matches
+-- Both, ranked: what resembles stands between names and descriptions.
+{ranked_exact}, matched AS MATERIALIZED (
     SELECT id, rank FROM exact
     UNION ALL
-    SELECT a.id, a.likeness / 2 FROM alike_services(%(phrase)s::text) AS a JOIN services AS s ON s.id = a.id
-     WHERE (SELECT count(*) FROM (SELECT FROM exact LIMIT 10) AS enough) < 10 AND {chosen}
-       AND NOT EXISTS (SELECT FROM exact WHERE exact.id = a.id))
+    SELECT id, likeness / 2 FROM ({alike}) AS resembling)
 
 -- fragment: recent
 -- How often each service was booked among the latest 2,000 bookings of services, called off ones left out: a look at
@@ -162,74 +199,111 @@ LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint
  ORDER BY s.rating_average DESC, s.id DESC {page}
 
 -- name: list_by_name
--- In the order of names.
-SELECT {document}, s.name AS key, s.id, {counted} FROM services AS s WHERE {chosen} AND {by_name}
+-- In the order of names. Documents are written when the page is known, here and everywhere.
+WITH page AS (SELECT s.id, s.name AS key FROM services AS s WHERE {chosen} AND {by_name})
+SELECT {document}, page.key, s.id, {counted} FROM page JOIN services AS s ON s.id = page.id ORDER BY page.key, s.id
 
 -- name: list_by_price
 -- The cheapest first.
-SELECT {document}, s.price_from AS key, s.id, {counted} FROM services AS s WHERE {chosen} AND {by_price}
+WITH page AS (SELECT s.id, s.price_from AS key FROM services AS s WHERE {chosen} AND {by_price})
+SELECT {document}, page.key, s.id, {counted} FROM page JOIN services AS s ON s.id = page.id ORDER BY page.key, s.id
 
 -- name: list_by_price_descending
 -- The dearest first.
-SELECT {document}, s.price_from AS key, s.id, {counted} FROM services AS s WHERE {chosen} AND {by_price_descending}
+WITH page AS (SELECT s.id, s.price_from AS key FROM services AS s WHERE {chosen} AND {by_price_descending})
+SELECT {document}, page.key, s.id, {counted} FROM page JOIN services AS s ON s.id = page.id ORDER BY page.key DESC, s.id DESC
 
 -- name: list_by_rating
 -- The best first.
-SELECT {document}, s.rating_average AS key, s.id, {counted} FROM services AS s WHERE {chosen} AND {by_rating}
+WITH page AS (SELECT s.id, s.rating_average AS key FROM services AS s WHERE {chosen} AND {by_rating})
+SELECT {document}, page.key, s.id, {counted} FROM page JOIN services AS s ON s.id = page.id ORDER BY page.key DESC, s.id DESC
 
--- fragment: ranked_by_popularity
--- A page of `candidates`, the most booked first: the few that were booked lately, then the others, newest first, of which
--- no more are read than the page can show.
-ranked AS (
-    SELECT id, key FROM (
-        SELECT c.id, r.bookings AS key FROM recent AS r JOIN candidates AS c ON c.id = r.service_id
-         WHERE (r.bookings, c.id) < (%(after_key)s::bigint, %(after_id)s::uuid)
-        UNION ALL
-        (SELECT c.id, 0 FROM candidates AS c
-          WHERE c.id NOT IN (SELECT service_id FROM recent) AND (0, c.id) < (%(after_key)s, %(after_id)s)
-          ORDER BY c.id DESC LIMIT %(limit)s::bigint + %(offset)s::bigint)
-    ) AS both_kinds (id, key) ORDER BY key DESC, id DESC {page}
+-- fragment: behind
+-- Of a number of bookings and an id: behind the cursor.
+(%(after_key)s::bigint, %(after_id)s::uuid)
+
+-- fragment: walked_by_popularity
+-- The most booked first: the few that were booked lately, looked up one after the other until the page is full, then the
+-- others, newest first, of which no more are read than the page still wants.
+booked AS MATERIALIZED (
+    SELECT r.service_id AS id, r.bookings AS key
+      FROM (SELECT service_id, bookings FROM recent ORDER BY bookings DESC, service_id DESC) AS r
+     CROSS JOIN LATERAL (SELECT FROM services AS s WHERE s.id = r.service_id AND {chosen} AND {answers} LIMIT 1) AS found
+     WHERE (r.bookings, r.service_id) < {behind}
+     ORDER BY r.bookings DESC, r.service_id DESC LIMIT %(limit)s::bigint + %(offset)s::bigint
+), others AS (
+    SELECT s.id, 0 AS key FROM services AS s
+     WHERE s.id NOT IN (SELECT service_id FROM recent) AND (0, s.id) < {behind} AND {chosen} AND {answers}
+     ORDER BY s.id DESC LIMIT %(limit)s::bigint + %(offset)s::bigint - (SELECT count(*) FROM booked)
+), walked AS (
+    SELECT id, key FROM (SELECT id, key FROM booked UNION ALL SELECT id, key FROM others) AS both_kinds
+     ORDER BY key DESC, id DESC {page}
 )
 
 -- name: list_by_popularity
--- The most booked first; documents are written when the page is known.
-WITH {recent}, candidates AS NOT MATERIALIZED (SELECT s.id FROM services AS s WHERE {chosen}), {ranked_by_popularity}
-SELECT {document}, ranked.key, s.id, {counted}
-  FROM ranked JOIN services AS s ON s.id = ranked.id ORDER BY ranked.key DESC, s.id DESC
+-- The most booked first.
+WITH {recent}, {walked_by_popularity}
+SELECT {document}, walked.key, s.id, {counted}
+  FROM walked JOIN services AS s ON s.id = walked.id ORDER BY walked.key DESC, s.id DESC
 
 -- name: search_by_name
 -- What a text finds, in the order of names.
-WITH {matched}
-SELECT {document}, s.name AS key, s.id, {counted_matches}
-  FROM matched JOIN services AS s ON s.id = matched.id WHERE {by_name}
+WITH {matched}, page AS (
+    (SELECT s.id, s.name AS key FROM matched JOIN services AS s ON s.id = matched.id WHERE NOT {many} AND {by_name})
+    UNION ALL
+    (SELECT s.id, s.name FROM services AS s WHERE {many} AND {chosen} AND {answers} AND {by_name})
+)
+SELECT {document}, page.key, s.id, {counted_matches}
+  FROM page JOIN services AS s ON s.id = page.id ORDER BY page.key, s.id
 
 -- name: search_by_price
 -- What a text finds, the cheapest first.
-WITH {matched}
-SELECT {document}, s.price_from AS key, s.id, {counted_matches}
-  FROM matched JOIN services AS s ON s.id = matched.id WHERE {by_price}
+WITH {matched}, page AS (
+    (SELECT s.id, s.price_from AS key FROM matched JOIN services AS s ON s.id = matched.id WHERE NOT {many} AND {by_price})
+    UNION ALL
+    (SELECT s.id, s.price_from FROM services AS s WHERE {many} AND {chosen} AND {answers} AND {by_price})
+)
+SELECT {document}, page.key, s.id, {counted_matches}
+  FROM page JOIN services AS s ON s.id = page.id ORDER BY page.key, s.id
 
 -- name: search_by_price_descending
 -- What a text finds, the dearest first.
-WITH {matched}
-SELECT {document}, s.price_from AS key, s.id, {counted_matches}
-  FROM matched JOIN services AS s ON s.id = matched.id WHERE {by_price_descending}
+WITH {matched}, page AS (
+    (SELECT s.id, s.price_from AS key FROM matched JOIN services AS s ON s.id = matched.id WHERE NOT {many} AND {by_price_descending})
+    UNION ALL
+    (SELECT s.id, s.price_from FROM services AS s WHERE {many} AND {chosen} AND {answers} AND {by_price_descending})
+)
+SELECT {document}, page.key, s.id, {counted_matches}
+  FROM page JOIN services AS s ON s.id = page.id ORDER BY page.key DESC, s.id DESC
 
 -- name: search_by_rating
 -- What a text finds, the best first.
-WITH {matched}
-SELECT {document}, s.rating_average AS key, s.id, {counted_matches}
-  FROM matched JOIN services AS s ON s.id = matched.id WHERE {by_rating}
+WITH {matched}, page AS (
+    (SELECT s.id, s.rating_average AS key FROM matched JOIN services AS s ON s.id = matched.id WHERE NOT {many} AND {by_rating})
+    UNION ALL
+    (SELECT s.id, s.rating_average FROM services AS s WHERE {many} AND {chosen} AND {answers} AND {by_rating})
+)
+SELECT {document}, page.key, s.id, {counted_matches}
+  FROM page JOIN services AS s ON s.id = page.id ORDER BY page.key DESC, s.id DESC
 
 -- name: search_by_popularity
--- What a text finds, the most booked first.
-WITH {recent}, {matched}, candidates AS (SELECT id FROM matched), {ranked_by_popularity}
+-- What a text finds, the most booked first. Summed, not joined: how often something was booked has no statistics.
+WITH {recent}, {matched}, summed AS (
+    SELECT id, sum(bookings)::bigint AS key
+      FROM (SELECT id, 0 AS bookings, true AS is_match FROM matched
+            UNION ALL SELECT service_id, bookings, false FROM recent) AS both_sides
+     WHERE NOT {many} GROUP BY id HAVING bool_or(is_match)
+), {walked_by_popularity}, ranked AS (
+    (SELECT id, key FROM summed WHERE (key, id) < {behind} ORDER BY key DESC, id DESC {page})
+    UNION ALL
+    SELECT id, key FROM walked WHERE {many}
+)
 SELECT {document}, ranked.key, s.id, {counted_matches}
   FROM ranked JOIN services AS s ON s.id = ranked.id ORDER BY ranked.key DESC, s.id DESC
 
 -- name: search_by_relevance
 -- What a text finds, the best match first; documents are written when the page is known.
-WITH {matched}, ranked AS (
+WITH {ranked_matches}, ranked AS (
     SELECT id, rank FROM matched WHERE (rank, id) < (%(after_key)s::real, %(after_id)s::uuid)
      ORDER BY rank DESC, id DESC {page}
 )
@@ -249,12 +323,14 @@ WITH {matched} SELECT {counted_matches}
 SELECT {document} FROM services AS s WHERE s.featured AND s.archived_at IS NULL ORDER BY s.name, s.id LIMIT %(limit)s::bigint
 
 -- name: popular
--- What was booked most often lately; documents are written when it is known which.
+-- What was booked most often lately, looked up one after the other until there are enough.
 WITH {recent}, ranked AS (
-    SELECT s.id, r.bookings FROM recent AS r JOIN services AS s ON s.id = r.service_id AND s.archived_at IS NULL
-     ORDER BY r.bookings DESC, s.id DESC LIMIT %(limit)s::bigint
+    SELECT r.service_id, r.bookings
+      FROM (SELECT service_id, bookings FROM recent ORDER BY bookings DESC, service_id DESC) AS r
+     CROSS JOIN LATERAL (SELECT FROM services AS s WHERE s.id = r.service_id AND s.archived_at IS NULL LIMIT 1) AS found
+     ORDER BY r.bookings DESC, r.service_id DESC LIMIT %(limit)s::bigint
 )
-SELECT {document} FROM ranked AS r JOIN services AS s ON s.id = r.id ORDER BY r.bookings DESC, s.id DESC
+SELECT {document} FROM ranked AS r JOIN services AS s ON s.id = r.service_id ORDER BY r.bookings DESC, s.id DESC
 
 -- fragment: category_document
 -- The JSON of a category `c`. Instants are UTC with Z.

@@ -162,6 +162,7 @@ def test_what_is_no_slug(slug: str) -> None:
 )
 def test_questions_hold_only_words(text: str, question: str) -> None:
     assert rules.question(text) == question
+    assert rules.question(text, of_name=True) == question.replace(":*", ":*A")
 
 
 def test_policies_are_kept_in_the_order_in_which_they_are_tried() -> None:
