@@ -1,4 +1,4 @@
--- The schema after migration 0043, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0045, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -8,10 +8,10 @@ CREATE EXTENSION IF NOT EXISTS pg_trgm;
 CREATE OR REPLACE FUNCTION alike_services(phrase text)
  RETURNS TABLE(id uuid, likeness real)
  LANGUAGE sql
- STABLE
+ STABLE ROWS 50
  SET "pg_trgm.word_similarity_threshold" TO '0.45'
 AS $function$
-    SELECT s.id, word_similarity(phrase, s.name) FROM services AS s WHERE phrase <% s.name
+    SELECT s.id, word_similarity(phrase, s.name) FROM services AS s WHERE phrase <% s.name LIMIT 1000
 $function$;
 
 CREATE OR REPLACE FUNCTION allocations_check_capacity()
@@ -251,31 +251,44 @@ CREATE OR REPLACE FUNCTION reviews_keep_totals()
  LANGUAGE plpgsql
 AS $function$
 DECLARE
-    -- how many more reviews are shown, and how many more stars they give
-    more_reviews integer := NEW.shown::integer - CASE WHEN TG_OP = 'UPDATE' THEN OLD.shown::integer ELSE 0 END;
-    more_stars   integer := CASE WHEN NEW.shown THEN NEW.rating ELSE 0 END
-                          - CASE WHEN TG_OP = 'UPDATE' AND OLD.shown THEN OLD.rating ELSE 0 END;
+    -- how many more reviews that are shown give whom how many stars
+    changes review_totals[];
 BEGIN
+    IF TG_OP = 'INSERT' THEN
+        changes := ARRAY(
+            SELECT ROW (subject, rating, count(*))::review_totals
+              FROM after, unnest(ARRAY[service_id, provider_id, workspace_id]) AS subject
+             WHERE shown AND subject IS NOT NULL
+             GROUP BY subject, rating);
+    ELSE
+        changes := ARRAY(
+            SELECT ROW (subject, rating, sum(change))::review_totals
+              FROM (SELECT service_id, provider_id, workspace_id, rating, -1 AS change FROM before WHERE shown
+                    UNION ALL
+                    SELECT service_id, provider_id, workspace_id, rating, 1 FROM after WHERE shown) AS both_sides,
+                   unnest(ARRAY[service_id, provider_id, workspace_id]) AS subject
+             WHERE subject IS NOT NULL
+             GROUP BY subject, rating HAVING sum(change) <> 0);
+    END IF;
+    IF changes = '{}' THEN
+        RETURN NULL;
+    END IF;
+
     INSERT INTO review_totals AS total (subject_id, stars, reviews)
-    SELECT subject, stars, sum(change) FROM (
-        SELECT unnest(ARRAY[OLD.service_id, OLD.provider_id, OLD.workspace_id]) AS subject, OLD.rating AS stars, -1 AS change
-         WHERE TG_OP = 'UPDATE' AND OLD.shown
-        UNION ALL
-        SELECT unnest(ARRAY[NEW.service_id, NEW.provider_id, NEW.workspace_id]), NEW.rating, 1 WHERE NEW.shown
-    ) AS changes
-     WHERE subject IS NOT NULL
-     GROUP BY subject, stars HAVING sum(change) <> 0
-     ORDER BY subject, stars
+    SELECT subject_id, stars, reviews FROM unnest(changes) ORDER BY subject_id, stars
     ON CONFLICT ON CONSTRAINT review_totals_pkey DO UPDATE SET reviews = total.reviews + excluded.reviews;
 
-    IF more_reviews <> 0 OR more_stars <> 0 THEN
-        UPDATE services SET rating_count = rating_count + more_reviews, rating_sum = rating_sum + more_stars
-         WHERE id = NEW.service_id;
-        -- A plain UPDATE of both would lock them in any order.
-        PERFORM FROM resources WHERE id IN (NEW.provider_id, NEW.workspace_id) ORDER BY id FOR NO KEY UPDATE;
-        UPDATE resources SET rating_count = rating_count + more_reviews, rating_sum = rating_sum + more_stars
-         WHERE id IN (NEW.provider_id, NEW.workspace_id);
-    END IF;
+    -- A plain UPDATE of several would lock them in any order.
+    PERFORM FROM services WHERE id IN (SELECT subject_id FROM unnest(changes)) ORDER BY id FOR NO KEY UPDATE;
+    UPDATE services SET rating_count = rating_count + more_reviews, rating_sum = rating_sum + more_stars
+      FROM (SELECT subject_id, sum(reviews) AS more_reviews, sum(reviews * stars) AS more_stars
+              FROM unnest(changes) GROUP BY subject_id) AS added
+     WHERE id = subject_id;
+    PERFORM FROM resources WHERE id IN (SELECT subject_id FROM unnest(changes)) ORDER BY id FOR NO KEY UPDATE;
+    UPDATE resources SET rating_count = rating_count + more_reviews, rating_sum = rating_sum + more_stars
+      FROM (SELECT subject_id, sum(reviews) AS more_reviews, sum(reviews * stars) AS more_stars
+              FROM unnest(changes) GROUP BY subject_id) AS added
+     WHERE id = subject_id;
     RETURN NULL;
 END $function$;
 
@@ -1031,8 +1044,9 @@ CREATE INDEX reviews_by_author ON reviews USING btree (author_id, created_at, id
 CREATE INDEX reviews_by_provider ON reviews USING btree (provider_id, created_at, id) WHERE shown;
 CREATE INDEX reviews_by_resource ON reviews USING gin (resource_ids);
 CREATE INDEX reviews_by_service ON reviews USING btree (service_id, created_at, id) WHERE shown;
+CREATE TRIGGER reviews_changed_counted AFTER UPDATE ON reviews REFERENCING OLD TABLE AS before NEW TABLE AS after FOR EACH STATEMENT EXECUTE FUNCTION reviews_keep_totals();
+CREATE TRIGGER reviews_made_counted AFTER INSERT ON reviews REFERENCING NEW TABLE AS after FOR EACH STATEMENT EXECUTE FUNCTION reviews_keep_totals();
 CREATE TRIGGER reviews_never_deleted BEFORE DELETE ON reviews FOR EACH ROW EXECUTE FUNCTION refuse_change();
-CREATE TRIGGER reviews_totals AFTER INSERT OR UPDATE ON reviews FOR EACH ROW EXECUTE FUNCTION reviews_keep_totals();
 
 CREATE TABLE schedule_days (
     layer text NOT NULL,
@@ -1147,6 +1161,7 @@ CREATE INDEX services_by_rating ON services USING btree (rating_average, id) WHE
 CREATE INDEX services_by_slug ON services USING btree (slug, archived_at);
 CREATE INDEX services_by_trigrams ON services USING gin (name gin_trgm_ops);
 CREATE INDEX services_by_words ON services USING gin (words);
+CREATE INDEX services_by_words_of_name ON services USING gin (to_tsvector('simple'::regconfig, name)) WITH (fastupdate=off);
 CREATE INDEX services_featured ON services USING btree (name, id) WHERE featured AND archived_at IS NULL;
 CREATE TRIGGER services_changed_told AFTER UPDATE ON services FOR EACH ROW WHEN (old.durations IS DISTINCT FROM new.durations OR old.buffer_before_minutes IS DISTINCT FROM new.buffer_before_minutes OR old.buffer_after_minutes IS DISTINCT FROM new.buffer_after_minutes OR old.capacity IS DISTINCT FROM new.capacity OR old.min_party_size IS DISTINCT FROM new.min_party_size OR old.max_party_size IS DISTINCT FROM new.max_party_size OR old.archived_at IS DISTINCT FROM new.archived_at) EXECUTE FUNCTION services_tell();
 
