@@ -75,7 +75,7 @@ def run(*, quick: bool) -> int:
 
 
 def _pytest(checks: Checks, *, quick: bool) -> None:
-    """First what must be alone, then races, then everything else side by side; coverage counts that, and its subprocesses.
+    """First what must be alone, then races, then everything else side by side; coverage counts that and subprocesses.
 
     In this order one process, not each of the workers, translates the test files of a fresh checkout to bytecode.
     """

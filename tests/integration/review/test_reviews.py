@@ -256,5 +256,5 @@ def test_totals_are_kept_once_for_each_statement(reviewable: Reviewable) -> None
             " WHERE relname IN ('resources', 'review_totals') ORDER BY relname"
         ).fetchall()
     assert written == [("resources", 0, 1), ("review_totals", 1, 2)]
-    rating = reviewable.rating(provider)
-    assert (rating["count"], rating["average"], rating["distribution"]["2"]) == (3, 2, 3)
+    told = reviewable.rating(provider)
+    assert (told["count"], told["average"], told["distribution"]["2"]) == (3, 2, 3)
