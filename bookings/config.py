@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 _DURATION = re.compile(r"(\d+)\s*([smhd]?)")
 _UNIT = {"s": "seconds", "m": "minutes", "": "minutes", "h": "hours", "d": "days"}
 _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
+#: words of secrets that are written down somewhere, such as those of .env.example and docker-compose.yml
+_PLACEHOLDERS = ("change", "replace", "development", "example", "secret")
 SHORTEST_SECRET = 32
 #: KiB, as RFC 9106 recommends
 PASSWORD_MEMORY = 64 * 1024
@@ -231,7 +233,9 @@ class Settings:
             raise ConfigurationError(f"JWT_SECRET is not set; {remedy}")
         if len(self.jwt_secret.encode()) < SHORTEST_SECRET:
             raise ConfigurationError(f"JWT_SECRET is shorter than {SHORTEST_SECRET} bytes; {remedy}")
-        if self.production and (len(set(self.jwt_secret)) < 10 or "change" in self.jwt_secret.lower()):
+        if self.production and (
+            len(set(self.jwt_secret)) < 10 or any(word in self.jwt_secret.lower() for word in _PLACEHOLDERS)
+        ):
             raise ConfigurationError(f"JWT_SECRET is guessable; {remedy}")
 
 

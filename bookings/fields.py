@@ -13,6 +13,8 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 #: NUL, which PostgreSQL cannot store, and the other control characters but tab and newlines
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+#: of instants: a little less than Python's calendar has, so that zones, buffers and margins do not lead out of it
+FIRST_YEAR, LAST_YEAR = 10, 9990
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)")
 
 
@@ -45,10 +47,9 @@ class Instant(fields.Field[datetime]):
             raise ValidationError("Must say its offset from UTC, such as 2027-03-01T09:00:00Z or …+01:00 (RFC 3339).")
         if not _RFC3339.fullmatch(value):
             raise ValidationError("Must be a date and time such as 2027-03-01T09:00:00Z (RFC 3339).")
-        try:
-            return parsed.astimezone(UTC)
-        except OverflowError:
-            raise ValidationError("Is outside the years 1 to 9999.") from None
+        if not FIRST_YEAR <= parsed.year <= LAST_YEAR:
+            raise ValidationError(f"Is outside the years {FIRST_YEAR} to {LAST_YEAR}.")
+        return parsed.astimezone(UTC)
 
 
 def instant_text(value: datetime) -> str:

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint
+from flask import Blueprint, g
 
 from bookings import http
 from bookings.answer import Answer
@@ -77,7 +77,7 @@ def put_business(body: dict[str, Any]) -> Answer:
 @endpoint(query=DaysQuery, answers={200: ScheduleDayPage})
 def list_business_days(query: Mapping[str, Any]) -> Answer:
     """Dates on which the business has other hours."""
-    return Answer(schedules.days(database(), subject=_THE_BUSINESS, query=query))
+    return Answer(schedules.days(database(), actor=g.actor, subject=_THE_BUSINESS, query=query))
 
 
 @blueprint.put("/business/days/<date:day>")
@@ -112,7 +112,7 @@ def put_service(service_id: UUID, body: dict[str, Any]) -> Answer:
 @endpoint(query=DaysQuery, answers={200: ScheduleDayPage}, problems=(NotFound,))
 def list_service_days(service_id: UUID, query: Mapping[str, Any]) -> Answer:
     """Dates on which a service can be had at other times."""
-    return Answer(schedules.days(database(), subject=Subject(SERVICE, service_id), query=query))
+    return Answer(schedules.days(database(), actor=g.actor, subject=Subject(SERVICE, service_id), query=query))
 
 
 @blueprint.put("/services/<uuid:service_id>/days/<date:day>")
@@ -154,7 +154,7 @@ def effective(resource_id: UUID, query: Mapping[str, Any]) -> Answer:
 @endpoint(query=DaysQuery, answers={200: ScheduleDayPage}, problems=(NotFound,))
 def list_resource_days(resource_id: UUID, query: Mapping[str, Any]) -> Answer:
     """Dates on which a resource has other hours."""
-    return Answer(schedules.days(database(), subject=Subject(RESOURCE, resource_id), query=query))
+    return Answer(schedules.days(database(), actor=g.actor, subject=Subject(RESOURCE, resource_id), query=query))
 
 
 @blueprint.put("/resources/<uuid:resource_id>/days/<date:day>")

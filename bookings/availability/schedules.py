@@ -13,9 +13,10 @@ from psycopg.types.json import Jsonb
 
 from bookings import queries
 from bookings.answer import Answer
-from bookings.auth import Caller
+from bookings.auth import Actor, Caller
 from bookings.availability import hours, layers, locking, opening
 from bookings.availability.errors import TooManyDates
+from bookings.availability.layers import RESOURCE
 from bookings.availability.locking import Locked, Subject
 from bookings.availability.rules import MOST_DAYS
 from bookings.clock import now
@@ -57,12 +58,14 @@ def put(tx: Tx, *, caller: Caller, subject: Subject, body: Mapping[str, Any], ve
     return versioned(orjson.dumps(after), after["version"])
 
 
-def days(database: Database, *, subject: Subject, query: Mapping[str, Any]) -> bytes:
-    """One page of the dates on which a layer has other hours. Raises NotFound."""
+def days(database: Database, *, actor: Actor, subject: Subject, query: Mapping[str, Any]) -> bytes:
+    """One page of the dates on which a layer has other hours; notes for those who work there. Raises NotFound."""
     get(database, subject=subject)
     page, limit = query["page"], query["limit"]
-    span = {"from": query.get("from_"), "to": query.get("to")}
-    row = database.row(_sql.list_days, subject.params | span | {"limit": limit, "offset": (page - 1) * limit})
+    works_there = actor.is_admin or (subject.layer != RESOURCE and actor.role == "provider")
+    seen_by = {"actor_id": actor.id, "with_notes": works_there}
+    span = {"from": query.get("from_"), "to": query.get("to"), "limit": limit, "offset": (page - 1) * limit}
+    row = database.row(_sql.list_days, subject.params | seen_by | span)
     assert row is not None
     return orjson.dumps({"items": orjson.Fragment(row[0]), "page": page, "limit": limit, "total": row[1]})
 

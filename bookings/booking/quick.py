@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from bookings.fields import CONTROL
+from bookings.fields import CONTROL, FIRST_YEAR, LAST_YEAR
 
 _IDS = frozenset({"userId", "providerId", "resourceId", "workspaceId"})
 _RESOURCES = ("providerId", "resourceId", "workspaceId")
@@ -35,9 +35,12 @@ def new_booking(data: dict[str, Any]) -> dict[str, Any] | None:
             if not _INSTANT.fullmatch(value):
                 return None
             try:
-                wish[name] = datetime.fromisoformat(value).astimezone(UTC)
+                instant = datetime.fromisoformat(value)
             except ValueError:
                 return None
+            if not FIRST_YEAR <= instant.year <= LAST_YEAR:
+                return None
+            wish[name] = instant.astimezone(UTC)
         elif len(value) > _TEXTS.get(name, -1) or value != value.strip() or CONTROL.search(value):
             return None
         else:

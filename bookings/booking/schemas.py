@@ -76,6 +76,7 @@ class NewBooking(Overriding):
     def _is_complete(self, data: dict[str, Any], sent: dict[str, Any], **_: Any) -> None:
         if sent.get("holdId"):
             errors = {name: "Follows from the hold." for name in _OF_HOLD if sent.get(name) is not None}
+            errors |= {name: _NOTHING_TO_OVERRIDE for name in ("override", "overbook") if sent.get(name)}
         elif "startAt" not in sent:
             errors = {"startAt": "Missing data for required field."}
         elif sent.get("serviceId"):
@@ -91,6 +92,7 @@ class NewBooking(Overriding):
             raise ValidationError({name: [message] for name, message in errors.items()})
 
 
+_NOTHING_TO_OVERRIDE = "What a hold keeps is booked by the rules that it was made by."
 #: what a hold says already
 _OF_HOLD = (
     "userId",

@@ -86,11 +86,15 @@ VALUES (%(layer)s, %(subject_id)s, %(day)s, %(hours)s::jsonb, %(note)s)
 DELETE FROM schedule_days WHERE layer = %(layer)s AND subject_id = %(subject_id)s AND day = %(day)s
 
 -- name: list_days
--- One page of dates with other hours, and how many there are; a layer has at most 1,000.
+-- One page of dates with other hours, and how many there are; a layer has at most 1,000. Notes are for those who work
+-- there: `with_notes`, and the owner of a resource.
 SELECT coalesce(json_agg({day_document} ORDER BY d.day) FILTER (WHERE d.number > %(offset)s::integer
                                                                   AND d.number <= %(offset)s + %(limit)s::integer), '[]')
        ::text AS documents, count(*) AS total
-  FROM (SELECT *, row_number() OVER (ORDER BY day) AS number FROM schedule_days
+  FROM (SELECT day, hours, row_number() OVER (ORDER BY day) AS number,
+               CASE WHEN %(with_notes)s::boolean OR EXISTS (
+                   SELECT FROM resources WHERE id = %(subject_id)s AND owner_id = %(actor_id)s::uuid) THEN note END AS note
+          FROM schedule_days
          WHERE layer = %(layer)s AND subject_id = %(subject_id)s
            AND (%(from)s::date IS NULL OR day >= %(from)s) AND (%(to)s::date IS NULL OR day <= %(to)s)) AS d
 

@@ -70,6 +70,8 @@ def test_defaults_and_values() -> None:
         ({"JWT_SECRET": "tiny"}, "JWT_SECRET is shorter than 32 bytes"),
         ({"JWT_SECRET": "a" * 40}, "JWT_SECRET is guessable"),
         ({"JWT_SECRET": "please-change-me-0123456789-abcdefgh"}, "JWT_SECRET is guessable"),
+        ({"JWT_SECRET": "only-for-development-replace-this-one"}, "JWT_SECRET is guessable"),
+        ({"JWT_SECRET": "for-development-only-0123456789abcdef"}, "JWT_SECRET is guessable"),
         ({"PASSWORD_MEMORY": "65535"}, "PASSWORD_MEMORY is 65535"),
         ({"PASSWORD_MEMORY": "31", "APP_ENV": "test"}, "PASSWORD_MEMORY is 31"),
         ({"APP_ENV": "staging"}, "APP_ENV is 'staging'; set it to development, production or test."),

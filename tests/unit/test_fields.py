@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from bookings.fields import Input, Instant, Text, TimeZone, Words, instant_text
+from bookings.fields import FIRST_YEAR, LAST_YEAR, Input, Instant, Text, TimeZone, Words, instant_text
 
 #: an offset may push what is at the edges over them
 YEARS = range(2, 9999)
@@ -40,7 +40,8 @@ def test_instants_are_read(text: str, expected: datetime) -> None:
         "2027-W09-1T09:00:00Z",
         "2027-02-30T09:00:00Z",
         "2027-03-01T25:00:00Z",
-        "0001-01-01T00:00:00+14:00",
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
         "tomorrow",
         "",
         1803891600,
@@ -55,7 +56,11 @@ def test_what_is_no_instant_is_refused(value: object) -> None:
 
 
 @given(
-    st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=-7))])).filter(lambda at: 1 < at.year < 9999)
+    st.datetimes(
+        datetime(FIRST_YEAR, 1, 2),  # noqa: DTZ001 (Hypothesis adds the zone)
+        datetime(LAST_YEAR, 12, 30),  # noqa: DTZ001
+        timezones=st.sampled_from([UTC, timezone(timedelta(hours=-7))]),
+    )
 )
 def test_instants_survive_a_round_trip(value: datetime) -> None:
     """What is written is read as the same instant."""

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from bookings.auth import Actor
 from tests.factories import World
 from tests.integration.availability.office import NINE_TO_FIVE, WORKDAYS, Office
 from tests.support.people import wrong_fields
@@ -162,7 +163,7 @@ def test_dates_with_other_hours(office: Office) -> None:
         body = {"hours": [{"from": "10:00", "to": "12:00"}, {"from": "23:00", "to": "01:00"}]}
         office.done("PUT", f"{office.path}/days/{day}", body, by=office.owner)
     office.done("PUT", f"{office.path}/days/2027-12-24", {"hours": [], "note": "At home"}, by=office.owner)
-    first = office.done("GET", f"{office.path}/days?limit=1", by=office.customer)
+    first = office.done("GET", f"{office.path}/days?limit=1", by=office.owner)
     assert first["items"] == [{"date": "2027-12-24", "hours": [], "note": "At home"}]
     assert (first["total"], first["page"], first["limit"]) == (3, 1, 1)
     within = office.done("GET", f"{office.path}/days?from=2027-12-25&to=2027-12-31")
@@ -170,6 +171,20 @@ def test_dates_with_other_hours(office: Office) -> None:
     assert office.call("DELETE", f"{office.path}/days/2027-12-31").status_code == 204
     assert office.call("DELETE", f"{office.path}/days/2027-12-31").status_code == 404
     assert office.changes == 5
+
+
+def test_notes_of_dates_are_for_those_who_work_there(office: Office, service_id: str) -> None:
+    for path in (office.path, f"/schedules/services/{service_id}", "/schedules/business"):
+        office.done("PUT", f"{path}/days/2029-12-24", {"hours": [], "note": "Christmas"})
+
+    def notes(path: str, by: Actor) -> set[str | None]:
+        found = office.done("GET", f"{path}/days?from=2029-12-24&to=2029-12-24", by=by)["items"]
+        return {one["note"] for one in found}
+
+    for path in (office.path, f"/schedules/services/{service_id}", "/schedules/business"):
+        assert notes(path, office.customer) == {None}
+        assert notes(path, office.owner) == notes(path, office.admin) == {"Christmas"}
+    assert notes(office.path, office.stranger) == {None}
 
 
 @pytest.mark.parametrize("day", ["2027-02-30", "2027-2-3", "1999-01-01", "tomorrow"])

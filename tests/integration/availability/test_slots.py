@@ -124,6 +124,24 @@ def test_what_cannot_be_asked(shop: Shop, world: World, query: dict[str, str], f
     assert wrong_fields(answer) == [field]
 
 
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "9999-12-31T23:00:00Z"])
+def test_the_ends_of_the_calendar_are_no_times(shop: Shop, world: World, customer: Person, at: str) -> None:
+    service = shop.offered(resourceIds=[world.provider().id])
+    assert wrong_fields(shop.get("/availability/explain", serviceId=service["id"], at=at)) == ["at"]
+    assert wrong_fields(book(customer, service, at)) == ["startAt"]
+
+
+@pytest.mark.parametrize("at", ["0010-01-01T00:00:00Z", "9990-12-31T23:00:00Z"])
+def test_times_that_nobody_means_can_be_explained(shop: Shop, world: World, customer: Person, at: str) -> None:
+    """Nothing on the way runs out of the calendar."""
+    service = shop.offered(resourceIds=[world.provider().id], bufferBeforeMinutes=60, bufferAfterMinutes=60)
+    says(shop, f"services/{service['id']}", rules={"bookingWindow": {"kind": "businessDays", "days": 5}})
+    answer = shop.get("/availability/explain", serviceId=service["id"], at=at)
+    assert answer.status_code == 200, answer.text
+    assert not answer.get_json()["bookable"]
+    assert book(customer, service, at).status_code in (409, 422)
+
+
 def test_62_days_may_be_asked(shop: Shop, world: World) -> None:
     """Across the end of summer time, too."""
     service = shop.offered(resourceIds=[world.provider().id])

@@ -120,6 +120,13 @@ def test_the_terms_are_those_of_the_hold(api: Api, customer: Person) -> None:
     assert [row["lead"].total_seconds() for row in leads] == [3600]
 
 
+@pytest.mark.parametrize("wish", [{"override": True}, {"override": True, "overbook": True, "reason": "Because."}])
+def test_there_is_nothing_to_override_about_a_hold(customer: Person, room: UUID, wish: dict[str, Any]) -> None:
+    kept = held(customer, resourceId=room)
+    answer = customer.call("POST", "/bookings", {"holdId": kept["id"]} | wish)
+    assert wrong_fields(answer) == sorted(wish.keys() - {"reason"})
+
+
 def test_an_expired_hold_is_not_there(api: Api, customer: Person, other: Person, room: UUID) -> None:
     """Whether or not anybody has swept: for bookings, moves, holds and services, in the very request."""
     made = held(customer, workspaceId=room)
