@@ -80,14 +80,16 @@ def _pytest(checks: Checks, *, quick: bool) -> None:
     In this order one process, not each of the workers, translates the test files of a fresh checkout to bytecode.
     """
     alone, races, others = f"({ALONE})", f"({RACES})", f"not ({ALONE} or {RACES})"
-    os.environ.setdefault("RACE_ROUNDS", "5" if quick else "10")
     if quick:
         alone, races = f"{alone} and not ({SLOW})", f"{races} and not ({SLOW})"
         others = f"{others} and not ({SLOW} or {PROCESSES})"
     else:
         checks.step("erase", "coverage", "erase")
     side_by_side = ("--dist", "loadfile", "--no-loadscope-reorder")
+    rounds = os.environ.get("RACE_ROUNDS")
+    os.environ["RACE_ROUNDS"] = rounds or ("5" if quick else "20")
     checks.pytest("alone", "-q", "-m", alone, coverage=False)
+    os.environ["RACE_ROUNDS"] = rounds or ("5" if quick else "10")
     checks.pytest("races", "-q", "-n", "2", *side_by_side, "-m", races, coverage=False)
     checks.pytest("side by side", "-q", "-n", str(WORKERS), *side_by_side, "-m", others, coverage=not quick)
     if not quick:
