@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -94,6 +95,33 @@ def test_tokens_are_good_for_their_roles(base: int) -> None:
         with urllib.request.urlopen(request, timeout=REQUEST) as answer:
             me = json.load(answer)
         assert (me["id"], me["role"]) == (report["users"][role], role)
+
+
+def test_the_readmes_session_works_as_pasted(base: int) -> None:
+    """Only the port is another. The second booking is refused, as the README says."""
+    block = re.findall(r"## Book\n\n```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[0]
+    pasted = block.replace(":8000", f":{base}").replace("status --json", f"status --json --port {base}")
+    first, again = (
+        subprocess.run(
+            ["bash", "-ec", pasted], cwd=ROOT, capture_output=True, text=True, check=True, timeout=200
+        ).stdout
+        for _ in range(2)
+    )
+    booked, listed = _documents(first)
+    assert booked["status"] in ("pending", "confirmed")
+    assert booked["id"] in [item["id"] for item in listed["items"]]
+    refused = _documents(again)[0]
+    assert (refused["code"], len(refused["nextFree"])) == ("slot-taken", 3)
+
+
+def _documents(printed: str) -> list[dict[str, Any]]:
+    """The JSON objects that stand one behind the other."""
+    found, rest = [], printed.strip()
+    while rest:
+        document, end = json.JSONDecoder().raw_decode(rest)
+        found.append(document)
+        rest = rest[end:].strip()
+    return found
 
 
 def test_secrets_are_readable_by_their_owner_only(base: int) -> None:
