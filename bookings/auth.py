@@ -134,6 +134,23 @@ def admins() -> None:
     require_admin(g.actor)
 
 
+def seen_by(actor: Actor) -> dict[str, Any]:
+    """Who looks, as parameters of queries that show everybody only their own."""
+    return {"actor_id": actor.id, "is_admin": actor.is_admin}
+
+
+def scope_of(actor: Actor, user_id: UUID | None, rows: str) -> str:
+    """Whose rows a list has, such as payments: a `user`'s, those of what the actor is `owner` of, or `all`.
+
+    Raises Forbidden when somebody else than an admin asks for another's.
+    """
+    if not actor.is_admin and user_id not in (None, actor.id):
+        raise Forbidden(f"You may list your own {rows}.")
+    if user_id is not None or actor.role == "customer":
+        return "user"
+    return "all" if actor.is_admin else "owner"
+
+
 def require_admin(actor: Actor) -> None:
     """Raise Forbidden unless the actor is an admin."""
     if not actor.is_admin:

@@ -186,6 +186,15 @@ def run(work: Callable[[Tx], Answer]) -> Answer:
     return answer
 
 
+def make(command: Callable[..., Answer], body: Mapping[str, Any]) -> Answer:
+    """What is made by a command that opens its own transaction and stores its own answer; once for each
+    Idempotency-Key."""
+    key, settings = idempotency_key(), current_app.extensions["settings"]
+    answer = replayable(key, lambda: command(database(), settings=settings, caller=caller(), body=body, key=key))
+    nudge()
+    return answer
+
+
 def nudge() -> None:
     """Tell the relay that there may be news; costs a microsecond, and a lost nudge only a little latency."""
     bell = current_app.extensions.get("nudge")
@@ -232,6 +241,11 @@ def not_modified(version: int) -> bool:
     """Whether the client already has this version (If-None-Match; RFC 9110, section 13.1.2)."""
     header = request.environ.get("HTTP_IF_NONE_MATCH")
     return header is not None and f'"{version}"' in [tag.strip().removeprefix("W/") for tag in header.split(",")]
+
+
+def unless_known(body: str | bytes, version: int) -> Answer:
+    """An answer that carries its version, or 304 for a client that already has it."""
+    return versioned("", version, 304) if not_modified(version) else versioned(body, version)
 
 
 def uuid_or_none(text: str | None) -> UUID | None:

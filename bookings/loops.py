@@ -30,7 +30,16 @@ class Loop(threading.Thread):
                 # The loop must outlive a mistake in one turn: what it did not do is due in the next.
                 log.exception("a turn of %s failed", self.name)
 
-    def stop(self) -> None:
-        """Ask the loop to end and wait for its turn."""
+    @property
+    def stopping(self) -> bool:
+        """Whether it has been asked to end."""
+        return self._stopping.is_set()
+
+    def begin_to_stop(self) -> None:
+        """Ask it to end after this turn."""
         self._stopping.set()
-        self.join(timeout=10)
+
+    def stop(self, seconds: float = 10) -> None:
+        """Ask it to end and wait a while for its turn."""
+        self.begin_to_stop()
+        self.join(seconds)

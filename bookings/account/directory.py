@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import orjson
-
-from bookings import paging, queries
+from bookings import cursor, paging, queries
 from bookings.account import invitations, service, sessions
 from bookings.account.errors import OwnAccount
 from bookings.account.invitations import Invitation
@@ -21,7 +17,6 @@ from bookings.audit.rules import changed
 from bookings.auth import Caller, require_admin
 from bookings.clock import now
 from bookings.db import Database, Tx
-from bookings.errors import Invalid
 
 _sql = queries.load("account")
 Versions = tuple[int, ...] | None
@@ -54,17 +49,12 @@ def _pattern(q: str) -> str:
 
 
 def _cursor(row: Row) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([row["name"], str(row["id"])])).decode().rstrip("=")
+    return cursor.written_words([row["name"]], row["id"])
 
 
 def _read_cursor(text: str) -> tuple[str, UUID]:
-    try:
-        name, id = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        if not isinstance(name, str) or "\0" in name:
-            raise ValueError(name)
-        return name, UUID(id)
-    except (ValueError, TypeError, AttributeError, binascii.Error):
-        raise Invalid([("cursor", "Is not a nextCursor of this list.")]) from None
+    (name,), id = cursor.read_words(text, 1)
+    return name, id
 
 
 def create(tx: Tx, *, caller: Caller, body: Mapping[str, Any], lifetime: timedelta) -> tuple[User, Invitation]:

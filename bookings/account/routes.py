@@ -132,10 +132,7 @@ def choose_password(body: dict[str, Any]) -> Answer:
 @endpoint(answers={200: User, 304: None}, problems=(NotFound,))
 def me() -> Answer:
     """Who is signed in."""
-    document, version = service.get(database(), user_id=g.actor.id)
-    if http.not_modified(version):
-        return http.versioned("", version, 304)
-    return http.versioned(document, version)
+    return http.unless_known(*service.get(database(), user_id=g.actor.id))
 
 
 @blueprint.patch("/me")

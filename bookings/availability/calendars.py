@@ -12,7 +12,7 @@ import orjson
 
 from bookings import queries
 from bookings.answer import Answer
-from bookings.auth import Actor, Caller
+from bookings.auth import Actor, Caller, seen_by
 from bookings.availability import fetching, locking, opening, other_calendars
 from bookings.availability.errors import TooManyCalendars
 from bookings.availability.fetching import Limits, Refused
@@ -78,7 +78,7 @@ def _record(tx: Tx, caller: Caller, resource_id: UUID, own: bool, **what: Any) -
 def listing(database: Database, *, actor: Actor, resource_id: UUID) -> str:
     """The calendars of a resource as JSON. Raises NotFound, Forbidden for whoever does not own it."""
     with database.transaction() as tx:
-        found = tx.one(_sql.resource_for, _seen_by(actor) | {"resource_id": resource_id})
+        found = tx.one(_sql.resource_for, seen_by(actor) | {"resource_id": resource_id})
         if found is None:
             raise NotFound
         if not found["entitled"]:
@@ -89,7 +89,7 @@ def listing(database: Database, *, actor: Actor, resource_id: UUID) -> str:
 
 def get(database: Database, *, actor: Actor, calendar_id: UUID) -> str:
     """One calendar as JSON. Raises NotFound."""
-    row = database.row(_sql.find_calendar, _seen_by(actor) | {"id": calendar_id})
+    row = database.row(_sql.find_calendar, seen_by(actor) | {"id": calendar_id})
     if row is None:
         raise NotFound
     document: str = row[0]
@@ -116,7 +116,7 @@ def hurry(tx: Tx, *, caller: Caller, calendar_id: UUID) -> Answer:
 
 
 def _lock(tx: Tx, caller: Caller, calendar_id: UUID) -> tuple[Row, bool]:
-    asked = _seen_by(caller.actor) | {"id": calendar_id}
+    asked = seen_by(caller.actor) | {"id": calendar_id}
     found = tx.one(_sql.find_calendar, asked)
     if found is None:
         raise NotFound
@@ -125,10 +125,6 @@ def _lock(tx: Tx, caller: Caller, calendar_id: UUID) -> tuple[Row, bool]:
     if again is None:
         raise NotFound
     return again, own
-
-
-def _seen_by(actor: Actor) -> Row:
-    return {"is_admin": actor.is_admin, "actor_id": actor.id}
 
 
 def enqueue_due(database: Database) -> int:

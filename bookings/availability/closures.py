@@ -11,7 +11,7 @@ import orjson
 
 from bookings import paging, queries
 from bookings.answer import Answer
-from bookings.auth import Actor, Caller, require_admin
+from bookings.auth import Actor, Caller, require_admin, seen_by
 from bookings.availability import locking
 from bookings.availability.errors import BookingsInTheWay, ClosureOfCalendar
 from bookings.availability.layers import BUSINESS, RESOURCE
@@ -60,7 +60,7 @@ def _texts(rows: list[Json]) -> list[Json]:
 
 def delete(tx: Tx, *, caller: Caller, closure_id: UUID) -> Answer:
     """Take a closure back. Raises NotFound, Forbidden, ClosureOfCalendar."""
-    found = tx.one(_sql.closure_of, _seen_by(caller.actor) | {"id": closure_id})
+    found = tx.one(_sql.closure_of, seen_by(caller.actor) | {"id": closure_id})
     if found is None:
         raise NotFound
     named = [found["resource_id"]] if found["resource_id"] else []
@@ -98,7 +98,7 @@ def _finish(
 def get(database: Database, *, actor: Actor, closure_id: UUID) -> str:
     """One closure as JSON. Raises NotFound, Forbidden for customers."""
     _check_staff(actor)
-    row = database.row(_sql.find_closure, _seen_by(actor) | {"id": closure_id})
+    row = database.row(_sql.find_closure, seen_by(actor) | {"id": closure_id})
     if row is None:
         raise NotFound
     document: str = row[0]
@@ -114,7 +114,7 @@ def listing(database: Database, *, actor: Actor, query: Mapping[str, Any]) -> by
         "from": query.get("from_", _EVER[0]),
         "to": query.get("to", _EVER[1]),
     }
-    row = database.row(_sql.list_closures, _seen_by(actor) | asked | paging.window(query))
+    row = database.row(_sql.list_closures, seen_by(actor) | asked | paging.window(query))
     assert row is not None
     return paging.answer(query, row[0].encode()[1:-1], row[1])
 
@@ -122,7 +122,3 @@ def listing(database: Database, *, actor: Actor, query: Mapping[str, Any]) -> by
 def _check_staff(actor: Actor) -> None:
     if actor.role not in ("admin", "provider"):
         raise Forbidden("Closures are for those who provide; when something is free, /resources/{id}/free-busy tells.")
-
-
-def _seen_by(actor: Actor) -> Json:
-    return {"is_admin": actor.is_admin, "actor_id": actor.id}

@@ -38,8 +38,7 @@ _CHANGE = (NotFound, Forbidden, PreconditionFailed)
 
 
 def _get(subject: Subject) -> Answer:
-    document, version = schedules.get(database(), subject=subject)
-    return http.versioned("", version, 304) if http.not_modified(version) else http.versioned(document, version)
+    return http.unless_known(*schedules.get(database(), subject=subject))
 
 
 def _put(subject: Subject, body: dict[str, Any]) -> Answer:

@@ -203,11 +203,7 @@ def explain(database: Database, *, settings: Settings, actor: Actor | None, quer
     found = slots.at(picture, at)
     few = picture.only(lambda group: group.candidates[:EXPLAINED])
     verdicts = slots.explain(few, at)
-    fairness: assignment.Fairness = {}
-    if assignment.needs_fairness(picture, found):
-        leading = [one for group, free in zip(picture.groups, found.free, strict=True) if group.leads for one in free]
-        fairness = service.fairness(database, picture, leading, at)
-    assigned = assignment.choose(picture, found, fairness)
+    assigned = service.assigned(database, picture, found, at)
     free_ids = [{one.id for one in free} for free in found.free]
     return {
         "serviceId": query["serviceId"],

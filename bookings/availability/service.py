@@ -6,7 +6,7 @@ resources, and asks slots.py.
     slots.find(picture)             every Slot between lower and upper
     slots.at(picture, start)        one start: .free (for each of picture.groups), .enough
     slots.explain(picture, start)   one start: every rule's verdict
-    assignment.choose(picture, found, fairness)   who is claimed, by the service's strategy
+    service.assigned(reader, picture, found, start)   who is claimed, by the service's strategy
 
 `reader` is a Database or, inside a command, its transaction. The picture is true for the moment of reading. Whoever
 claims must demand `Candidate.version` of every resource in the statement that claims; then hours and closures have not
@@ -27,9 +27,11 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from bookings import clock, queries
-from bookings.availability import layers, picture
+from bookings.availability import assignment, layers, picture
+from bookings.availability.assignment import Assigned
 from bookings.availability.layers import SILENT, Layer, Schedule
 from bookings.availability.picture import Booked, Candidate, Group, Picture, Terms
+from bookings.availability.slots import Found
 from bookings.catalogue import rules as catalogue
 from bookings.config import Settings
 from bookings.db import Params, Tx
@@ -191,7 +193,18 @@ def terms_of(
     )
 
 
-def fairness(reader: Reader, found: Picture, free: Sequence[Candidate], start: datetime) -> dict[UUID, tuple[int, int]]:
+def assigned(reader: Reader, picture: Picture, found: Found, start: datetime) -> Assigned | None:
+    """Who gets it of those who are free at a start; None when they are not enough."""
+    asked: assignment.Fairness = {}
+    if assignment.needs_fairness(picture, found):
+        leading = [one for group, free in zip(picture.groups, found.free, strict=True) if group.leads for one in free]
+        asked = _fairness(reader, picture, leading, start)
+    return assignment.choose(picture, found, asked)
+
+
+def _fairness(
+    reader: Reader, found: Picture, free: Sequence[Candidate], start: datetime
+) -> dict[UUID, tuple[int, int]]:
     """For each of those who are free, what strategies ask: bookings on the local day of the start, and the turn at
     which they were last chosen for the service (0: never)."""
     params = {

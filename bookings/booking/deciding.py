@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from bookings.availability import assignment, slots
 from bookings.availability import service as availability
+from bookings.availability import slots
 from bookings.availability.assignment import Assigned
 from bookings.availability.layers import RESOURCE, Calendar, Rules, Schedule
 from bookings.availability.picture import Candidate, Picture
@@ -36,11 +36,7 @@ def choose(reader: Reader, picture: Picture, start_at: datetime, before: Assigne
     """Who is claimed at a start, if there are enough; `before`: those who were chosen before they were locked, and the
     reasons of then."""
     found = slots.at(picture, start_at)
-    fairness: assignment.Fairness = {}
-    if assignment.needs_fairness(picture, found):
-        leading = [one for group, free in zip(picture.groups, found.free, strict=True) if group.leads for one in free]
-        fairness = availability.fairness(reader, picture, leading, start_at)
-    assigned = assignment.choose(picture, found, fairness)
+    assigned = availability.assigned(reader, picture, found, start_at)
     return replace(assigned, because=before.because) if assigned and before else assigned
 
 

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from bookings import paging, queries
-from bookings.auth import Actor
+from bookings.auth import Actor, scope_of
 from bookings.db import Database
-from bookings.errors import Forbidden
 
 _sql = queries.load("booking")
 
@@ -16,11 +15,7 @@ _sql = queries.load("booking")
 def listing(database: Database, *, actor: Actor, query: Mapping[str, Any]) -> bytes:
     """One page as JSON, newest first. Raises Forbidden when somebody asks for another's, Invalid for a wrong cursor."""
     user_id = query.get("userId")
-    if not actor.is_admin and user_id not in (None, actor.id):
-        raise Forbidden("You may list your own holds.")
-    scope = "user"
-    if user_id is None and actor.role != "customer":
-        scope = "all" if actor.is_admin else "owner"
+    scope = scope_of(actor, user_id, "holds")
     params = _params(query) | {"user_id": user_id or actor.id, "actor_id": actor.id}
     with database.transaction() as tx:
         rows = tx.all(getattr(_sql, f"holds_of_{scope}"), params)

@@ -33,13 +33,7 @@ blueprint = Blueprint("hold", __name__, url_prefix="/holds")
 )
 def create(body: dict[str, Any]) -> Answer:
     """Keep a time for a few minutes, for oneself or as staff for a customer. Book it with `POST /bookings {holdId}`."""
-    key = http.idempotency_key()
-    settings = current_app.extensions["settings"]
-    answer = http.replayable(
-        key, lambda: holds.make(database(), settings=settings, caller=caller(), body=body, key=key)
-    )
-    http.nudge()
-    return answer
+    return http.make(holds.make, body)
 
 
 @blueprint.get("")

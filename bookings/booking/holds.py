@@ -16,7 +16,7 @@ import orjson
 from bookings import clock, idempotency, queries
 from bookings.answer import Answer
 from bookings.audit import service as audit
-from bookings.auth import Actor, Caller
+from bookings.auth import Actor, Caller, seen_by
 from bookings.availability import service as availability
 from bookings.availability import slots
 from bookings.availability.layers import RESOURCE
@@ -150,7 +150,7 @@ def _check_limit(tx: Tx, settings: Settings, user_id: UUID) -> None:
 
 def get(database: Database, *, actor: Actor, hold_id: UUID) -> tuple[str, int]:
     """The document and version of a hold. Raises NotFound when it is not the actor's to see."""
-    row = database.row(_sql.get_hold, _seen_by(actor) | {"id": hold_id})
+    row = database.row(_sql.get_hold, seen_by(actor) | {"id": hold_id})
     if row is None:
         raise NotFound
     return row[0], row[1]
@@ -240,7 +240,7 @@ def _details(body: Mapping[str, Any], hold: Row) -> Row:
 
 
 def _lock(tx: Tx, actor: Actor, hold_id: UUID, versions: Sequence[int] | None) -> Row:
-    hold = tx.one(_sql.lock_hold, _seen_by(actor) | {"id": hold_id})
+    hold = tx.one(_sql.lock_hold, seen_by(actor) | {"id": hold_id})
     if hold is None:
         raise NotFound
     if versions is not None and hold["version"] not in versions:
@@ -256,10 +256,6 @@ def _ended(hold: Row) -> HoldEnded:
 def _audit(tx: Tx, caller: Caller, action: str, hold: Row) -> None:
     if caller.actor.id not in (hold["user_id"], hold["created_by"]):
         audit.record(tx, caller, action, subject=("hold", hold["id"]), before={"userId": str(hold["user_id"])})
-
-
-def _seen_by(actor: Actor) -> Row:
-    return {"actor_id": actor.id, "is_admin": actor.is_admin}
 
 
 def _by(caller: Caller) -> Row:

@@ -56,13 +56,7 @@ def create(body: dict[str, Any]) -> Answer:
 
     Claims all that is named, or nothing. Starts pending, or confirmed when all resources confirm by themselves.
     """
-    key = http.idempotency_key()
-    settings = current_app.extensions["settings"]
-    answer = http.replayable(
-        key, lambda: service.create(database(), settings=settings, caller=caller(), body=body, key=key)
-    )
-    http.nudge()
-    return answer
+    return http.make(service.create, body)
 
 
 @blueprint.get("")

@@ -14,7 +14,7 @@ from psycopg.types.json import Json
 
 from bookings import clock, queries
 from bookings.answer import Answer
-from bookings.auth import Actor, Caller
+from bookings.auth import Actor, Caller, seen_by
 from bookings.availability import slots
 from bookings.booking import bounds, deciding, expiry, moving, reading, recurrence, rules, service, wishes
 from bookings.booking.errors import BookingClosed, SeriesRefused, SlotTaken
@@ -34,7 +34,7 @@ Row = dict[str, Any]
 
 def get(tx: Tx, *, actor: Actor, series_id: UUID) -> Answer:
     """A series and where its bookings stand: those that the actor may see. Raises NotFound."""
-    row = tx.one(_sql.get_series, _seen_by(actor, series_id))
+    row = tx.one(_sql.get_series, seen_by(actor) | {"id": series_id})
     if row is None:
         raise NotFound
     return versioned(dump(row["document"] | {"occurrences": row["occurrences"]}), row["version"])
@@ -42,10 +42,10 @@ def get(tx: Tx, *, actor: Actor, series_id: UUID) -> Answer:
 
 def listing(tx: Tx, *, actor: Actor, series_id: UUID, query: Mapping[str, Any]) -> Answer:
     """One page of its bookings. Raises NotFound."""
-    if tx.one(_sql.get_series, _seen_by(actor, series_id)) is None:
+    if tx.one(_sql.get_series, seen_by(actor) | {"id": series_id}) is None:
         raise NotFound
     page = {"limit": query["limit"], "offset": (query["page"] - 1) * query["limit"]}
-    rows = tx.all(_sql.list_of_series, _seen_by(actor, series_id) | page)
+    rows = tx.all(_sql.list_of_series, seen_by(actor) | {"id": series_id} | page)
     total = rows[0]["total"] if rows else 0
     tail = dump({"page": query["page"], "limit": query["limit"], "total": total})
     now = clock.now()
@@ -121,12 +121,8 @@ def cancel(
     return get(tx, actor=caller.actor, series_id=series_id)
 
 
-def _seen_by(actor: Actor, series_id: UUID) -> dict[str, Any]:
-    return {"id": series_id, "is_admin": actor.is_admin, "actor_id": actor.id}
-
-
 def _lock(tx: Tx, actor: Actor, series_id: UUID, versions: Sequence[int] | None) -> Row:
-    series = tx.one(_sql.lock_series, _seen_by(actor, series_id))
+    series = tx.one(_sql.lock_series, seen_by(actor) | {"id": series_id})
     if series is None:
         raise NotFound
     if versions is not None and series["version"] not in versions:
@@ -136,14 +132,14 @@ def _lock(tx: Tx, actor: Actor, series_id: UUID, versions: Sequence[int] | None)
 
 def _check_is_in(tx: Tx, actor: Actor, series_id: UUID, booking_id: UUID) -> None:
     """Raise NotFound for a booking of another series."""
-    params = _seen_by(actor, series_id) | {"booking_id": booking_id}
+    params = seen_by(actor) | {"id": series_id} | {"booking_id": booking_id}
     if tx.one(_sql.occurrence_of, params) is None:
         raise NotFound
 
 
 def _affected(tx: Tx, actor: Actor, series_id: UUID, body: Mapping[str, Any]) -> tuple[Row | None, list[Row]]:
     """The named booking, and those in the scope that have not begun, all locked. Raises NotFound."""
-    params = _seen_by(actor, series_id)
+    params = seen_by(actor) | {"id": series_id}
     first = _BEGINNING
     if "bookingId" in body:
         found = tx.one(_sql.occurrence_of, params | {"booking_id": body["bookingId"]})

@@ -57,13 +57,7 @@ def preview(body: dict[str, Any]) -> Answer:
 )
 def create(body: dict[str, Any]) -> Answer:
     """Book a series: all of it, or what can be had of it, at once."""
-    key = http.idempotency_key()
-    settings = current_app.extensions["settings"]
-    answer = http.replayable(
-        key, lambda: series.create(database(), settings=settings, caller=caller(), body=body, key=key)
-    )
-    http.nudge()
-    return answer
+    return http.make(series.create, body)
 
 
 @blueprint.get("/<uuid:series_id>")

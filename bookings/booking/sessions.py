@@ -9,7 +9,7 @@ from uuid import UUID
 from bookings import clock, queries
 from bookings.answer import Answer
 from bookings.audit import service as audit
-from bookings.auth import Actor, Caller
+from bookings.auth import Actor, Caller, seen_by
 from bookings.booking import bounds, rules, service
 from bookings.booking.errors import BookingClosed, PartyComplete
 from bookings.booking.session_schemas import Attendee, Attendees
@@ -75,7 +75,7 @@ def _session(actor: Actor, named: Mapping[str, Any]) -> dict[str, Any]:
 
 def party(tx: Tx, *, actor: Actor, booking_id: UUID) -> Answer:
     """Who comes along to a booking. Raises NotFound when it is not the actor's to see."""
-    found = tx.one(_sql.party, _seen_by(actor, booking_id))
+    found = tx.one(_sql.party, seen_by(actor) | {"id": booking_id})
     if found is None:
         raise NotFound
     rows = tx.all(_sql.attendees, {"id": booking_id})
@@ -165,12 +165,8 @@ def _write(tx: Tx, caller: Caller, before: Row, after: Row, *, override: bool) -
     return versioned(row["document"], row["version"])
 
 
-def _seen_by(actor: Actor, booking_id: UUID) -> dict[str, Any]:
-    return {"id": booking_id, "is_admin": actor.is_admin, "actor_id": actor.id}
-
-
 def _lock(tx: Tx, actor: Actor, booking_id: UUID, versions: Sequence[int] | None) -> Row:
-    booking = tx.one(_sql.lock_party, _seen_by(actor, booking_id))
+    booking = tx.one(_sql.lock_party, seen_by(actor) | {"id": booking_id})
     if booking is None:
         raise NotFound
     if versions is not None and booking["version"] not in versions:

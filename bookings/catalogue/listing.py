@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import orjson
-
-from bookings import paging, queries
+from bookings import cursor, paging, queries
 from bookings.answer import Answer
 from bookings.catalogue import rules
 from bookings.db import Database
@@ -72,19 +68,18 @@ def _filters(query: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _cursor(sort: str, row: Row) -> str:
-    parts = [sort, (row[1] or b"").decode(), (row[2] or b"").decode()]
-    return base64.urlsafe_b64encode(orjson.dumps(parts)).decode().rstrip("=")
+    return cursor.written_words([sort, (row[1] or b"").decode()], (row[2] or b"").decode())
 
 
 def _read_cursor(text: str, sort: str) -> tuple[str, UUID]:
     try:
-        known_sort, key, id = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        if known_sort != sort or not isinstance(key, str) or "\0" in key:
+        (known_sort, key), id = cursor.read_words(text, 2)
+        if known_sort != sort:
             raise ValueError
         if sort != "name" and not _is_number(key, whole=sort in _WHOLE):
             raise ValueError
-        return key, UUID(id)
-    except (ValueError, TypeError, AttributeError, binascii.Error):
+        return key, id
+    except (Invalid, ValueError):
         raise Invalid([("cursor", "Is not a nextCursor of this list with this sort.")]) from None
 
 

@@ -129,6 +129,7 @@ class Follower:
     def _failed(self, error: Exception, position: int, alone: bool, failures: int) -> bool:
         """After a failure in a batch go on one by one; a failure of one event alone is counted, and it has to wait."""
         if not alone:
+            log.warning("events of a batch go on one by one", exc_info=error, extra={"consumer": self._consumer.name})
             self._careful_until = position
             return True
         name, failures = self._consumer.name, failures + 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -17,6 +16,7 @@ from bookings import queries
 from bookings.db import Database
 from bookings.errors import DatabaseUnavailable
 from bookings.job.runner import GRACE, Runner, renew
+from bookings.loops import Loop
 
 log = logging.getLogger(__name__)
 _sql = queries.load("job")
@@ -33,35 +33,6 @@ SWEEPERS = 2
 _BATCH = 500
 
 
-class Loop(threading.Thread):
-    """Takes a turn every so many seconds until it is stopped; a failed turn is logged and followed by the next."""
-
-    def __init__(self, name: str, interval: float, turn: Callable[[], None]) -> None:
-        super().__init__(name=name, daemon=True)
-        self._interval = interval
-        self._turn = turn
-        self._stopping = threading.Event()
-
-    @property
-    def stopping(self) -> bool:
-        """Whether it has been asked to end."""
-        return self._stopping.is_set()
-
-    def run(self) -> None:
-        while not self._stopping.wait(self._interval):
-            try:
-                self._turn()
-            except DatabaseUnavailable:
-                log.warning("%s waits for the database", self.name)
-            except Exception:
-                # The loop must outlive a mistake in one turn: what it did not do is due in the next.
-                log.exception("a turn of the %s failed", self.name)
-
-    def stop(self) -> None:
-        """Ask it to end after this turn."""
-        self._stopping.set()
-
-
 class Crew:
     """Everything that makes jobs run in this process, but Huey's own threads."""
 
@@ -69,9 +40,9 @@ class Crew:
         self._database = database
         self._runner = runner
         self._schedule = _define_task(huey, runner)
-        self._heart = Loop("job-heart", runner.lease.total_seconds() / BEATS, self.beat)
-        self._workers = [Loop("job-planner", PLANNING, self.plan)]
-        self._workers += [Loop(f"job-sweeper-{number}", SWEEPING, self.sweep) for number in range(SWEEPERS)]
+        self._heart = Loop("job-heart", self.beat, runner.lease.total_seconds() / BEATS)
+        self._workers = [Loop("job-planner", self.plan, PLANNING)]
+        self._workers += [Loop(f"job-sweeper-{number}", self.sweep, SWEEPING) for number in range(SWEEPERS)]
 
     def start(self) -> None:
         """Begin. The first sign of life is given at once; without a database it comes with the next."""
@@ -86,15 +57,13 @@ class Crew:
     def begin_to_stop(self) -> None:
         """Take nothing new; what runs goes on and keeps its lease."""
         for loop in self._workers:
-            loop.stop()
+            loop.begin_to_stop()
 
     def stop(self, seconds: float = 10) -> None:
         """Wait a while for what still runs, then sign off. What is not ready then is taken over by others."""
         self.begin_to_stop()
-        for loop in self._workers:
-            loop.join(seconds)
-        self._heart.stop()
-        self._heart.join(seconds)
+        for loop in (*self._workers, self._heart):
+            loop.stop(seconds)
         try:
             self._database.run(lambda tx: tx.execute(_sql.leave, {"id": self._runner.worker_id}))
         except DatabaseUnavailable:

@@ -4,7 +4,6 @@ whose task was lost. Redis therefore holds only what is due within a minute, and
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
@@ -13,14 +12,14 @@ from redis.exceptions import RedisError
 
 from bookings.config import Settings
 from bookings.db import Database
-from bookings.errors import DatabaseUnavailable
+from bookings.loops import Loop
 from bookings.notification import service
 
 log = logging.getLogger(__name__)
 _INTERVAL = 1.0
 
 
-class Planner(threading.Thread):
+class Planner(Loop):
     """Runs until `stop` is called. `schedule(reminder_id, due_at)` hands a reminder to the queue."""
 
     def __init__(
@@ -30,22 +29,11 @@ class Planner(threading.Thread):
         schedule: Callable[[UUID, datetime], None],
         told: Callable[[], None],
     ) -> None:
-        super().__init__(name="reminder-planner", daemon=True)
+        super().__init__("reminder-planner", self.turn, _INTERVAL)
         self._database = database
         self._settings = settings
         self._schedule = schedule
         self._told = told
-        self._stopping = threading.Event()
-
-    def run(self) -> None:
-        while not self._stopping.wait(_INTERVAL):
-            try:
-                self.turn()
-            except DatabaseUnavailable:
-                log.warning("reminders wait for the database")
-            except Exception:
-                # The loop must outlive a mistake in one turn: what it did not do is due in the next.
-                log.exception("a turn of the reminder planner failed")
 
     def turn(self) -> None:
         """Schedule what comes near and deliver what is overdue, once."""
@@ -56,8 +44,3 @@ class Planner(threading.Thread):
             log.warning("reminders go on without Redis", extra={"error": str(error)})
         if service.deliver(self._database, self._settings):
             self._told()
-
-    def stop(self) -> None:
-        """Ask the loop to end and wait for its turn."""
-        self._stopping.set()
-        self.join(timeout=10)

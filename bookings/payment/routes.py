@@ -121,10 +121,7 @@ def list_(query: Mapping[str, Any]) -> Answer:
 @endpoint(answers={200: Payment, 304: None}, problems=(NotFound,))
 def get(payment_id: UUID) -> Answer:
     """One payment with its ledger, for whoever may see its booking."""
-    document, version = service.get(database(), actor=g.actor, payment_id=payment_id)
-    if http.not_modified(version):
-        return http.versioned("", version, 304)
-    return http.versioned(document, version)
+    return http.unless_known(*service.get(database(), actor=g.actor, payment_id=payment_id))
 
 
 @blueprint.post("/<uuid:payment_id>/confirm")

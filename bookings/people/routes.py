@@ -73,10 +73,7 @@ def invite(user_id: UUID, body: dict[str, Any]) -> Answer:
 @endpoint(answers={200: Person, 304: None}, problems=(NotFound,))
 def get(user_id: UUID) -> Answer:
     """One user: for admins, the person themself, and with fewer fields for a provider whom they have booked."""
-    document, version = service.get(database(), actor=g.actor, user_id=user_id)
-    if http.not_modified(version):
-        return http.versioned("", version, 304)
-    return http.versioned(document, version)
+    return http.unless_known(*service.get(database(), actor=g.actor, user_id=user_id))
 
 
 @blueprint.patch("/<uuid:user_id>")

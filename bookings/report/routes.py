@@ -106,10 +106,7 @@ def list_schedules(query: Mapping[str, Any]) -> Answer:
 @endpoint(answers={200: ReportSchedule, 304: None}, problems=(NotFound, Forbidden))
 def get_schedule(schedule_id: UUID) -> Answer:
     """One schedule, with its version as ETag."""
-    document, version = schedules.get(database(), actor=g.actor, schedule_id=schedule_id)
-    if http.not_modified(version):
-        return http.versioned("", version, 304)
-    return http.versioned(document, version)
+    return http.unless_known(*schedules.get(database(), actor=g.actor, schedule_id=schedule_id))
 
 
 @blueprint.patch("/schedules/<uuid:schedule_id>")

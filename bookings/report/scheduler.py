@@ -4,13 +4,12 @@ and any number of workers may have one."""
 from __future__ import annotations
 
 import logging
-import threading
 import time
 
 from bookings import clock, queries
 from bookings.config import Settings
 from bookings.db import Database
-from bookings.errors import DatabaseUnavailable
+from bookings.loops import Loop
 from bookings.report import schedules
 from bookings.report.files import Folder
 
@@ -21,24 +20,13 @@ _INTERVAL, _TIDY = 2.0, 600.0
 _BATCH = 200
 
 
-class Scheduler(threading.Thread):
+class Scheduler(Loop):
     """Runs until `stop` is called."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
-        super().__init__(name="report-scheduler", daemon=True)
+        super().__init__("report-scheduler", self.turn, _INTERVAL)
         self._database, self._settings = database, settings
-        self._stopping = threading.Event()
         self._tidied = 0.0
-
-    def run(self) -> None:
-        while not self._stopping.wait(_INTERVAL):
-            try:
-                self.turn()
-            except DatabaseUnavailable:
-                log.warning("scheduled reports wait for the database")
-            except Exception:
-                # The loop must outlive a mistake in one turn: what it did not do is due in the next.
-                log.exception("a turn of the report scheduler failed")
 
     def turn(self) -> None:
         """Have made what is due; from time to time, tidy up."""
@@ -47,11 +35,6 @@ class Scheduler(threading.Thread):
         if time.monotonic() - self._tidied > _TIDY or not self._tidied:
             self._tidied = time.monotonic()
             tidy(self._database, self._settings)
-
-    def stop(self) -> None:
-        """Ask the loop to end and wait for its turn."""
-        self._stopping.set()
-        self.join(timeout=10)
 
 
 def tidy(database: Database, settings: Settings) -> int:

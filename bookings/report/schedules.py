@@ -16,7 +16,7 @@ from psycopg.types.json import Json
 from bookings import clock, queries
 from bookings.answer import Answer
 from bookings.audit import service as audit
-from bookings.auth import Actor, Caller
+from bookings.auth import Actor, Caller, seen_by
 from bookings.config import Settings
 from bookings.db import Database, Tx
 from bookings.errors import Invalid, NotFound, PreconditionFailed
@@ -72,7 +72,7 @@ def create(tx: Tx, *, settings: Settings, caller: Caller, body: Mapping[str, Any
 def get(database: Database, *, actor: Actor, schedule_id: UUID) -> tuple[str, int]:
     """The document and version of a schedule. Raises NotFound."""
     service.check_may_report(actor)
-    row = database.row(_sql.find_schedule, service.seen_by(actor) | {"id": schedule_id})
+    row = database.row(_sql.find_schedule, seen_by(actor) | {"id": schedule_id})
     if row is None:
         raise NotFound
     return row[0], row[1]
@@ -162,7 +162,7 @@ def rhythm(values: Mapping[str, Any]) -> rules.Rhythm:
 
 def _lock(tx: Tx, actor: Actor, schedule_id: UUID, versions: Sequence[int] | None) -> Row:
     service.check_may_report(actor)
-    schedule = tx.one(_sql.lock_schedule, service.seen_by(actor) | {"id": schedule_id})
+    schedule = tx.one(_sql.lock_schedule, seen_by(actor) | {"id": schedule_id})
     if schedule is None:
         raise NotFound
     if versions is not None and schedule["version"] not in versions:

@@ -14,7 +14,7 @@ from psycopg.types.json import Json
 
 from bookings import clock, paging, queries
 from bookings.audit import service as audit
-from bookings.auth import Actor, Caller
+from bookings.auth import Actor, Caller, seen_by
 from bookings.config import Settings
 from bookings.db import Database, Tx
 from bookings.errors import Forbidden, Invalid, NotFound
@@ -204,11 +204,6 @@ def fail(tx: Tx, *, report_id: UUID, error: str) -> None:
 
 def _try(report: Row, event: str) -> Row:
     return {"id": report["id"], "attempt": report["attempt"], "event": event, "now": clock.now()}
-
-
-def seen_by(actor: Actor) -> Row:
-    """Who looks, as parameters."""
-    return {"actor_id": actor.id, "is_admin": actor.is_admin}
 
 
 def about(settings: Settings, report: Row, snapshot_at: datetime) -> Row:

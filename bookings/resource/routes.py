@@ -43,10 +43,7 @@ def list_(query: Mapping[str, Any]) -> Answer:
 @endpoint(answers={200: Resource, 304: None}, problems=(NotFound,))
 def get(resource_id: UUID) -> Answer:
     """One resource, with its version as ETag."""
-    document, version = service.get(database(), resource_id=resource_id)
-    if http.not_modified(version):
-        return http.versioned("", version, 304)
-    return http.versioned(document, version)
+    return http.unless_known(*service.get(database(), resource_id=resource_id))
 
 
 @blueprint.patch("/<uuid:resource_id>")

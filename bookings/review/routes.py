@@ -78,10 +78,7 @@ def list_(query: Mapping[str, Any]) -> Answer:
 @endpoint(answers={200: Review, 304: None}, problems=(NotFound,))
 def get(review_id: UUID) -> Answer:
     """One review, with its version as ETag. One that is not shown only for those who have to do with it."""
-    document, version = service.get(database(), actor=g.actor, review_id=review_id)
-    if http.not_modified(version):
-        return http.versioned("", version, 304)
-    return http.versioned(document, version)
+    return http.unless_known(*service.get(database(), actor=g.actor, review_id=review_id))
 
 
 @blueprint.patch("/<uuid:review_id>")

@@ -11,7 +11,7 @@ from uuid import UUID
 from bookings import clock, queries
 from bookings.answer import Answer
 from bookings.audit import service as audit
-from bookings.auth import Actor, Caller, require_admin
+from bookings.auth import Actor, Caller, require_admin, seen_by
 from bookings.config import Settings
 from bookings.db import Database, Tx
 from bookings.errors import Conflict, NotFound, PreconditionFailed
@@ -38,7 +38,7 @@ def create(tx: Tx, *, settings: Settings, caller: Caller, body: Mapping[str, Any
     Raises NotFound for a booking that is not the caller's to see, CustomerOnly, NotCompleted, AlreadyReviewed,
     ReviewWindowClosed.
     """
-    booking = tx.one(_sql.lock_booking, _seen_by(caller.actor) | {"booking_id": body["bookingId"]})
+    booking = tx.one(_sql.lock_booking, seen_by(caller.actor) | {"booking_id": body["bookingId"]})
     if booking is None:
         raise NotFound
     if booking["user_id"] != caller.actor.id:
@@ -67,7 +67,7 @@ def create(tx: Tx, *, settings: Settings, caller: Caller, body: Mapping[str, Any
 
 def get(database: Database, *, actor: Actor, review_id: UUID) -> tuple[str, int]:
     """The document and version of a review; hidden ones only for those who have to do with it. Raises NotFound."""
-    row = database.row(_sql.find, _seen_by(actor) | {"id": review_id})
+    row = database.row(_sql.find, seen_by(actor) | {"id": review_id})
     if row is None:
         raise NotFound
     return row[0], row[1]
@@ -152,7 +152,7 @@ def follow_booking(tx: Tx, *, booking_id: UUID) -> None:
 
 
 def _lock(tx: Tx, actor: Actor, review_id: UUID, versions: Sequence[int] | None) -> Row:
-    review = tx.one(_sql.lock, _seen_by(actor) | {"id": review_id})
+    review = tx.one(_sql.lock, seen_by(actor) | {"id": review_id})
     if review is None:
         raise NotFound
     if versions is not None and review["version"] not in versions:
@@ -179,10 +179,6 @@ _STAMPS = frozenset({"hidden_at", "deleted_at", "replied_at", "replied_by"})
 
 def _told(caller: Caller, event: str, now: datetime) -> Row:
     return {"event": event, "actor_id": caller.actor.id, "request_id": caller.request_id, "now": now}
-
-
-def _seen_by(actor: Actor) -> Row:
-    return {"actor_id": actor.id, "is_admin": actor.is_admin}
 
 
 def _as_it_is(review: Row) -> Answer:

@@ -12,13 +12,13 @@ import orjson
 from bookings import clock, paging, queries
 from bookings.answer import Answer
 from bookings.audit import service as audit
-from bookings.auth import Actor, Caller
+from bookings.auth import Actor, Caller, scope_of, seen_by
 from bookings.booking import holds
 from bookings.booking.errors import HoldEnded, NotForYou, SlotTaken
 from bookings.catalogue import rules as catalogue
 from bookings.config import Settings
 from bookings.db import Database, Tx
-from bookings.errors import Forbidden, Invalid, NotFound, PreconditionFailed
+from bookings.errors import Invalid, NotFound, PreconditionFailed
 from bookings.http import versioned
 from bookings.ids import new_id
 from bookings.waitlist.errors import NothingOffered, NotWaiting, WaitsForTooMuch
@@ -60,7 +60,7 @@ def join(tx: Tx, *, settings: Settings, caller: Caller, body: Mapping[str, Any])
 
 def _terms(tx: Tx, settings: Settings, caller: Caller, body: Mapping[str, Any], *, mine: bool) -> Row:
     """Length and party. Raises Invalid for what nobody can wait for, NotForYou."""
-    asked = {"service_id": body["serviceId"], "resource_id": body["resourceId"], **_seen_by(caller.actor)}
+    asked = {"service_id": body["serviceId"], "resource_id": body["resourceId"], **seen_by(caller.actor)}
     known = tx.one(_sql.service, asked)
     if known is None or known["archived"]:
         raise Invalid([("serviceId", "There is no such service." if known is None else "Is not offered any more.")])
@@ -86,7 +86,7 @@ def _terms(tx: Tx, settings: Settings, caller: Caller, body: Mapping[str, Any], 
 
 def get(database: Database, *, actor: Actor, entry_id: UUID) -> tuple[str, int]:
     """The document and version of an entry. Raises NotFound when it is not the actor's to see."""
-    row = database.row(_sql.get, _seen_by(actor) | {"id": entry_id})
+    row = database.row(_sql.get, seen_by(actor) | {"id": entry_id})
     if row is None:
         raise NotFound
     return row[0], row[1]
@@ -95,11 +95,7 @@ def get(database: Database, *, actor: Actor, entry_id: UUID) -> tuple[str, int]:
 def listing(database: Database, *, actor: Actor, query: Mapping[str, Any]) -> bytes:
     """One page as JSON, in the order of the line. Raises Forbidden when somebody asks for another's."""
     user_id = query.get("userId")
-    if not actor.is_admin and user_id not in (None, actor.id):
-        raise Forbidden("You may list your own entries.")
-    scope = "user"
-    if user_id is None and actor.role != "customer":
-        scope = "all" if actor.is_admin else "owner"
+    scope = scope_of(actor, user_id, "entries")
     params = {
         "user_id": user_id or actor.id,
         "actor_id": actor.id,
@@ -193,7 +189,7 @@ def tell(tx: Tx, entry_id: UUID, event: str, caller: Caller) -> None:
 
 
 def _lock(tx: Tx, actor: Actor, entry_id: UUID, versions: Sequence[int] | None) -> Row:
-    entry = tx.one(_sql.lock, _seen_by(actor) | {"id": entry_id})
+    entry = tx.one(_sql.lock, seen_by(actor) | {"id": entry_id})
     if entry is None:
         raise NotFound
     if versions is not None and entry["version"] not in versions:
@@ -212,7 +208,3 @@ def _document(tx: Tx, entry_id: UUID) -> tuple[str, int]:
 def _audit(tx: Tx, caller: Caller, action: str, entry: Row) -> None:
     if caller.actor.id != entry["user_id"]:
         audit.record(tx, caller, action, subject=("waitlist", entry["id"]), before={"userId": str(entry["user_id"])})
-
-
-def _seen_by(actor: Actor) -> Row:
-    return {"actor_id": actor.id, "is_admin": actor.is_admin}

@@ -4,20 +4,17 @@ is killed, and remember what they were promised and when something went wrong.""
 from __future__ import annotations
 
 import http.client
-import json
 import os
 import random
 import signal
-import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
-from bookings.auth import Actor, Tokens
-from bookings.config import Settings
+from bookings.auth import Actor
+from tests.crash.stubborn import Stubborn
 from tests.support.service import Service
 
 Json = dict[str, Any]
@@ -48,33 +45,22 @@ class Memory:
     contradictions: list[str] = field(default_factory=list)
 
 
-class Customer(threading.Thread):
+class Customer(Stubborn):
     """Does something with the popular day about once a second until told to stop."""
 
+    pauses = (0.2, 1.8)
+
     def __init__(self, number: int, seed: int, service: Service, actor: Actor, services: list[str], memory: Memory):
-        super().__init__(name=f"customer {number}", daemon=True)
-        self._dice = random.Random(f"{seed} customer {number}")
-        self._address = urlsplit(service.base_url)
-        self._token = Tokens(Settings.from_env(service.env)).issue(actor)
+        super().__init__(f"customer {number}", seed, service, actor)
         self._services, self._memory, self._number = services, memory, number
-        self._connection: http.client.HTTPConnection | None = None
         self._mine: list[str] = []
         self._entry: str | None = None
         self._wishes = 0
-        self.stop = threading.Event()
-        self.failure: BaseException | None = None
 
-    def run(self) -> None:
-        try:
-            while not self.stop.is_set():
-                self._turn()
-                self.stop.wait(self._dice.uniform(0.2, 1.8))
-            # Most go home. Otherwise offers that nobody answers would go down the line for minutes.
-            if self._entry and self._dice.random() < 0.85:
-                self._ask("DELETE", f"/waitlist/{self._entry}", None, None)
-        except BaseException as failure:  # noqa: BLE001 (the test tells of it)
-            self.failure = failure
-        self._hang_up()
+    def _leave(self) -> None:
+        """Most go home. Otherwise offers that nobody answers would go down the line for minutes."""
+        if self._entry and self._dice.random() < 0.85:
+            self._ask("DELETE", f"/waitlist/{self._entry}", None, None)
 
     def _turn(self) -> None:
         moves = (self._hold, self._book, self._wait, self._look, self._move, self._call_off)
@@ -164,11 +150,6 @@ class Customer(threading.Thread):
         self._wishes += 1
         return f"customer {self._number}, wish {self._wishes}"
 
-    def _hang_up(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
-
     def _ask(self, method: str, path: str, body: Any, key: str | None) -> tuple[int, Json]:
         """Repeat the request until there is an answer that says what happened."""
         deadline = time.monotonic() + _PATIENCE
@@ -189,15 +170,6 @@ class Customer(threading.Thread):
             self._memory.trouble.append((began, time.monotonic(), f"{what}: {answer.get('detail')}"))
             assert time.monotonic() < deadline, f"{method} {path} has no outcome: {status} {answer}"
             time.sleep(self._dice.uniform(0.1, 0.4))
-
-    def _once(self, method: str, path: str, body: Any, key: str | None) -> tuple[int, Json]:
-        if self._connection is None:
-            self._connection = http.client.HTTPConnection(self._address.hostname or "", self._address.port, timeout=30)
-        headers = {"Authorization": f"Bearer {self._token}"} | ({"Idempotency-Key": key} if key else {})
-        headers |= {"Content-Type": "application/json"} if body is not None else {}
-        self._connection.request(method, path, None if body is None else json.dumps(body), headers)
-        answer = self._connection.getresponse()
-        return answer.status, json.loads(answer.read() or b"{}")
 
 
 class Killer:

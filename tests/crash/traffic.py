@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import http.client
-import json
-import random
-import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
-from bookings.auth import Actor, Tokens
-from bookings.config import Settings
+from bookings.auth import Actor
+from tests.crash.stubborn import Stubborn
 from tests.support.service import Service
 
 #: reminders come due so long before a start …
@@ -46,33 +42,15 @@ class Ledger:
     contradictions: list[str] = field(default_factory=list)
 
 
-class Client(threading.Thread):
+class Client(Stubborn):
     """One customer: books, sometimes changes or cancels, sometimes sends an old request again; until told to stop."""
 
+    timeout = 10
+
     def __init__(self, number: int, seed: int, service: Service, actor: Actor, resources: list[UUID], ledger: Ledger):
-        super().__init__(name=f"client {number}", daemon=True)
-        self._dice = random.Random(f"{seed} client {number}")
-        self._address = urlsplit(service.base_url)
-        self._token = Tokens(Settings.from_env(service.env)).issue(actor)
+        super().__init__(f"client {number}", seed, service, actor)
         self._resources, self._ledger, self._number = resources, ledger, number
-        self._connection: http.client.HTTPConnection | None = None
         self._sent: dict[str, dict[str, Any]] = {}
-        self.stop = threading.Event()
-        self.failure: BaseException | None = None
-
-    def run(self) -> None:
-        try:
-            while not self.stop.is_set():
-                self._turn()
-                time.sleep(self._dice.uniform(0, 0.1))
-        except BaseException as failure:  # noqa: BLE001 (the test tells of it)
-            self.failure = failure
-        self._hang_up()
-
-    def _hang_up(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
 
     def _turn(self) -> None:
         key = f"client {self._number}, wish {len(self._sent)}"
@@ -131,12 +109,3 @@ class Client(threading.Thread):
                 return status, answer
             assert time.monotonic() < deadline, f"{method} {path} has no outcome: {status} {answer}"
             time.sleep(self._dice.uniform(0.05, 0.3))
-
-    def _once(self, method: str, path: str, body: Any, key: str | None) -> tuple[int, dict[str, Any]]:
-        if self._connection is None:
-            self._connection = http.client.HTTPConnection(self._address.hostname or "", self._address.port, timeout=10)
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
-        headers |= {"Idempotency-Key": key} if key else {}
-        self._connection.request(method, path, json.dumps(body), headers)
-        answer = self._connection.getresponse()
-        return answer.status, json.loads(answer.read() or b"{}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -38,3 +39,26 @@ def test_what_is_read_is_an_instant_in_utc(at: datetime, id: UUID) -> None:
         assert at.year in (1, 9999)
     else:
         assert (read.tzinfo, read) == (UTC, datetime.fromisoformat(at.isoformat()))
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), max_size=3), st.uuids())
+def test_round_trip_of_words(words: list[str], id: UUID) -> None:
+    text = cursor.written_words(words, id)
+    assert text.isascii()
+    assert cursor.read_words(text, len(words)) == (words, id)
+    with pytest.raises(Invalid):
+        cursor.read_words(text, len(words) + 1)
+
+
+@pytest.mark.parametrize(
+    "parts", [["a"], {"a": 1}, {"a": 1, "b": 2}, 1, None, [1, str(UUID(int=1))], ["\0", str(UUID(int=1))]]
+)
+def test_other_words_are_refused(parts: object) -> None:
+    with pytest.raises(Invalid):
+        cursor.read_words(base64.urlsafe_b64encode(json.dumps(parts).encode()).decode(), 1)
+
+
+@given(st.text(max_size=200))
+def test_anything_else_is_no_cursor_of_words(text: str) -> None:
+    with pytest.raises(Invalid):
+        cursor.read_words(text, 1)

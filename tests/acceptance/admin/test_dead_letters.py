@@ -8,11 +8,9 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
-import psycopg
 import pytest
-from psycopg.types.json import Json
 
 from bookings.config import Settings
 from bookings.db import Database
@@ -20,6 +18,7 @@ from bookings.job import service as jobs
 from tests.conftest import PgServer
 from tests.factories import World
 from tests.integration.event.facts import wait_for
+from tests.integration.job.busy_worker import happen
 from tests.support import databases
 from tests.support.databases import ROOT
 from tests.support.patience import REQUEST
@@ -165,14 +164,3 @@ def told(world: World, ids: list[UUID]) -> int:
     """How often the consumer wrote of these."""
     (row,) = world.query("SELECT count(*) AS n FROM tries WHERE part = 'thing.happened' AND job = ANY (%s)", ids)
     return int(row["n"])
-
-
-def happen(url: str, count: int) -> list[UUID]:
-    """So many things happen: their ids."""
-    ids = [uuid4() for _ in range(count)]
-    with psycopg.connect(url) as connection, connection.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO outbox (type, topics, data, occurred_at) VALUES ('thing.happened', '{}', %s, now())",
-            [(Json({"id": str(id)}),) for id in ids],
-        )
-    return ids

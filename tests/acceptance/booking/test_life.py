@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import json
 import time
-import urllib.error
-import urllib.request
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,8 +12,9 @@ import pytest
 
 import check_data
 from tests.acceptance.realtime.client import Client
-from tests.support.patience import REQUEST, patient, soon
+from tests.support.patience import patient, soon
 from tests.support.service import Service, ServiceOptions
+from tests.support.web import send
 
 LEAD, AHEAD = timedelta(seconds=8), timedelta(seconds=14)
 SERVICE = ServiceOptions(env={"REMINDER_LEAD": "8s", "SIGN_IN_RATE_LIMIT": "100/minute"})
@@ -39,19 +38,8 @@ class Person:
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, dict[str, Any]]:
         """One request: status and JSON."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()} | {
-            "Content-Type": "application/json"
-        }
-        if self.token:
-            named["Authorization"] = f"Bearer {self.token}"
-        content = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self._base + path, content, named, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=REQUEST) as answer:
-                return answer.status, json.loads(answer.read())
-        except urllib.error.HTTPError as refusal:
-            with refusal:
-                return refusal.code, json.loads(refusal.read())
+        status, raw = send(self._base + path, method, body, token=self.token, **headers)
+        return status, json.loads(raw)
 
 
 @pytest.fixture(scope="module")

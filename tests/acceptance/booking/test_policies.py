@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import json
 import time
-import urllib.error
-import urllib.request
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,8 +14,9 @@ import pytest
 import check_data
 from bookings.auth import Actor
 from tests.factories import World
-from tests.support.patience import REQUEST, patient
+from tests.support.patience import patient
 from tests.support.service import Service, ServiceOptions
+from tests.support.web import send
 
 SERVICE = ServiceOptions(processes=("web", "worker"))
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -34,15 +33,8 @@ class Web:
         """One request: status and JSON."""
         if person not in self._tokens:
             self._tokens[person] = self._service.token(str(person.id))
-        headers = {"Authorization": f"Bearer {self._tokens[person]}", "Content-Type": "application/json"}
-        content = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self._service.base_url + path, content, headers, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=REQUEST) as answer:
-                return answer.status, json.loads(answer.read())
-        except urllib.error.HTTPError as refusal:
-            with refusal:
-                return refusal.code, json.loads(refusal.read())
+        status, raw = send(self._service.base_url + path, method, body, token=self._tokens[person])
+        return status, json.loads(raw)
 
     def made(self, person: Actor, path: str, body: Any) -> dict[str, Any]:
         """POST something that must come into being."""

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -20,8 +18,8 @@ from psycopg.rows import dict_row
 
 from tests.factories import World
 from tests.support.mail import MailServer
-from tests.support.patience import REQUEST
 from tests.support.service import Service
+from tests.support.web import send
 
 #: how long before its start a booking is reminded of, and how long before its start it is made at least
 LEAD, AHEAD = timedelta(seconds=10), timedelta(seconds=24)
@@ -47,19 +45,11 @@ class Person:
 
     def __init__(self, service: Service, id: str) -> None:
         self.id, self._base = id, service.base_url
-        self._headers = {"Authorization": f"Bearer {service.token(id)}", "Content-Type": "application/json"}
+        self._token = service.token(id)
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         """One request: status and JSON (None for an empty body)."""
-        named = self._headers | {name.replace("_", "-"): value for name, value in headers.items()}
-        content = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self._base + path, content, named, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=REQUEST) as answer:
-                raw, status = answer.read(), answer.status
-        except urllib.error.HTTPError as refusal:
-            with refusal:
-                raw, status = refusal.read(), refusal.code
+        status, raw = send(self._base + path, method, body, token=self._token, **headers)
         return status, json.loads(raw) if raw else None
 
     def get(self, path: str) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from bookings.config import Settings
 from tests.factories import World
 from tests.support.patience import REQUEST, patient
 from tests.support.service import Service, ServiceOptions
+from tests.support.web import send
 
 SERVICE = ServiceOptions(env={"WEB_WORKERS": "3", "REMINDER_LEAD": "1h", "RATE_LIMIT": "off"})
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -52,14 +52,7 @@ def requests(samples: Samples, rule: str) -> float:
 
 def get(service: Service, path: str, token: str = "", method: str = "GET") -> int:
     """The status of a request on a connection of its own, so that any worker may answer."""
-    request = urllib.request.Request(
-        service.base_url + path, headers={"Authorization": f"Bearer {token}"}, method=method
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=REQUEST) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        return error.code
+    return send(service.base_url + path, method, token=token)[0]
 
 
 @pytest.fixture(scope="module")
@@ -146,12 +139,7 @@ def test_a_booking_is_seen_on_its_way(service: Service, world: World, customer: 
 
 def post(service: Service, path: str, body: dict[str, Any], token: str) -> int:
     """The status of a POST."""
-    import json
-
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    request = urllib.request.Request(service.base_url + path, json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(request, timeout=REQUEST) as answer:
-        return int(answer.status)
+    return send(service.base_url + path, "POST", body, token=token)[0]
 
 
 def test_a_silent_relay_shows(service: Service, world: World, token: str) -> None:

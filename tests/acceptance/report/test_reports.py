@@ -8,8 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,9 +20,9 @@ from bookings.config import Settings
 from tests.acceptance.realtime.client import Client
 from tests.factories import World
 from tests.support.databases import ROOT
-from tests.support.patience import REQUEST
 from tests.support.servers import Process
 from tests.support.service import PYTHON, Service, ServiceOptions
+from tests.support.web import send
 
 SERVICE = ServiceOptions(env={"JOB_LEASE": "2s", "RATE_LIMIT": "off", "BUSINESS_TIME_ZONE": "Europe/Berlin"})
 T = TypeVar("T")
@@ -49,15 +47,7 @@ class Office:
 
     def call(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
         """One request: status and body."""
-        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-        content = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.service.base_url + path, content, headers, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=REQUEST) as answer:
-                return answer.status, answer.read()
-        except urllib.error.HTTPError as refusal:
-            with refusal:
-                return refusal.code, refusal.read()
+        return send(self.service.base_url + path, method, body, token=self.token)
 
     def asked(self, kind: str, **more: Any) -> str:
         """The id of a new report."""

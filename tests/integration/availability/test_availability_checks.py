@@ -4,30 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import psycopg
 import pytest
 
-import check_data
 from bookings import queries
 from tests.factories import World
 from tests.integration.availability.counter import at, booked, says
 from tests.integration.availability.office import NINE_TO_FIVE, WORKDAYS, Office
 from tests.integration.booking.api import Api
 from tests.integration.catalogue.shop import Shop
+from tests.support import damages
 from tests.support.people import Client, settings_for
 
-UNGUARDED = "SET session_replication_role = replica"
 SEEN_BY = {
-    "resource_that_nobody_told": {"hours_unheeded"},
-    "service_that_was_never_there": {"schedule_of_nothing"},
-    "half_past_twenty_four": {"hours_unreadable"},
-    "eighth_day_of_the_week": {"hours_unreadable"},
-    "date_without_an_end": {"hours_unreadable"},
-    "busy_for_nobody": {"closure_of_no_calendar"},
-    "busy_time_lost": {"busy_times_miscounted"},
-    "same_turn_for_two": {"turn_twice"},
-    "turn_before_the_first": {"turn_twice"},
-    "turn_of_a_stranger": {"turn_of_nobody"},
+    "resource_that_nobody_told": {"availability.hours_unheeded"},
+    "service_that_was_never_there": {"availability.schedule_of_nothing"},
+    "half_past_twenty_four": {"availability.hours_unreadable"},
+    "eighth_day_of_the_week": {"availability.hours_unreadable"},
+    "date_without_an_end": {"availability.hours_unreadable"},
+    "busy_for_nobody": {"availability.closure_of_no_calendar"},
+    "busy_time_lost": {"availability.busy_times_miscounted"},
+    "same_turn_for_two": {"availability.turn_twice"},
+    "turn_before_the_first": {"availability.turn_twice"},
+    "turn_of_a_stranger": {"availability.turn_of_nobody"},
 }
 DAMAGES = queries.load("damages", Path(__file__).parent)
 
@@ -56,26 +54,14 @@ def take_turns(shop: Shop, api: Api, world: World) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def found(connection: psycopg.Connection[tuple[object, ...]]) -> set[str]:
-    return {finding.check for finding in check_data.look(connection) if finding.rows}
-
-
 def test_a_sound_calendar_is_found_sound(url: str) -> None:
-    with psycopg.connect(url) as connection:
-        assert found(connection) == set()
+    assert damages.found(url) == set()
 
 
 @pytest.mark.parametrize("name", DAMAGES.texts)
 def test_damage_is_seen(url: str, name: str) -> None:
-    with psycopg.connect(url) as connection:
-        connection.execute(UNGUARDED)
-        assert connection.execute(getattr(DAMAGES, name)).rowcount != 0
-        seen = found(connection)
-        connection.rollback()
-    assert seen == {f"availability.{check}" for check in SEEN_BY[name]}
+    assert damages.seen(url, DAMAGES, name) == SEEN_BY[name]
 
 
 def test_every_check_has_a_damage() -> None:
-    checks = queries.load("availability", check_data.CHECKS).texts
-    assert set(checks) == set().union(*SEEN_BY.values())
-    assert set(SEEN_BY) == set(DAMAGES.texts)
+    assert damages.each_has_its_damage("availability", DAMAGES, SEEN_BY)

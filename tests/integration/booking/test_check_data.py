@@ -12,13 +12,13 @@ import pytest
 
 import check_data
 from bookings import create_app, queries
-from bookings.config import Settings
 from bookings.notification import service as notification
 from tests.factories import World
 from tests.integration.booking.api import Api
+from tests.support import damages
+from tests.support.people import NO_REDIS, settings_for
 
-UNGUARDED = """
-SET session_replication_role = replica;
+GUARDS = """
 ALTER TABLE allocations DROP CONSTRAINT allocations_no_overlap;
 ALTER TABLE booking_history DROP CONSTRAINT booking_history_pkey;
 ALTER TABLE notifications DROP CONSTRAINT notifications_once;
@@ -123,20 +123,10 @@ ELSEWHERE = {"availability", "payment", "hold", "waitlist", "feed"}
 DAMAGES = queries.load("damages", Path(__file__).parent)
 
 
-def found(url: str) -> set[str]:
-    return {finding.check for finding in check_data.findings(url) if finding.rows}
-
-
 @pytest.fixture(scope="module")
 def url(module_database_url: str) -> str:
     """A little life: a booking that was changed and reminded of, one that waits, one that was cancelled."""
-    settings = Settings(
-        app_env="test",
-        database_url=module_database_url,
-        redis_url="redis://127.0.0.1:1/0",
-        jwt_secret="a secret for tests, of no use anywhere",
-        rate_limit="off",
-    )
+    settings = settings_for(module_database_url, NO_REDIS)
     world, app = World(module_database_url), create_app(settings)
     customer, admin = Api(app, world).as_(world.user()), Api(app, world).as_(world.admin())
     room = world.resource(capacity=2)
@@ -169,17 +159,12 @@ def url(module_database_url: str) -> str:
 
 
 def test_sound_data_is_found_sound(url: str) -> None:
-    assert found(url) == set()
+    assert damages.found(url) == set()
 
 
 @pytest.mark.parametrize("name", DAMAGES.texts)
 def test_damage_is_seen(url: str, name: str) -> None:
-    with psycopg.connect(url) as connection:
-        connection.execute(UNGUARDED)
-        assert connection.execute(getattr(DAMAGES, name)).rowcount > 0
-        seen = {finding.check for finding in check_data.look(connection) if finding.rows}
-        connection.rollback()
-    assert seen == SEEN_BY[name]
+    assert damages.seen(url, DAMAGES, name, GUARDS) == SEEN_BY[name]
 
 
 def test_the_command_says_what_it_found(
@@ -206,6 +191,5 @@ def test_the_command_without_a_database(
 
 
 def test_every_check_has_a_damage() -> None:
-    files = [file for file in sorted(check_data.CHECKS.glob("*.sql")) if file.stem not in ELSEWHERE]
-    checks = {f"{file.stem}.{name}" for file in files for name in queries.load(file.stem, check_data.CHECKS).texts}
-    assert checks == set().union(*SEEN_BY.values())
+    domains = {file.stem for file in check_data.CHECKS.glob("*.sql")} - ELSEWHERE
+    assert damages.checks_of(*domains) == set().union(*SEEN_BY.values())

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import psycopg
 import pytest
 
-import check_data
 from bookings import queries
 from tests.integration.booking.api import Api
 from tests.integration.booking.test_holds import held
+from tests.support import damages
 
 SEEN_BY = {
     "claim_of_a_hold_lost": {"hold.keeps_nothing"},
@@ -36,26 +35,14 @@ def url(api: Api) -> str:
     return api.world.address
 
 
-def found(connection: psycopg.Connection[tuple[object, ...]]) -> set[str]:
-    return {finding.check for finding in check_data.look(connection) if finding.rows}
-
-
 def test_sound_holds_are_found_sound(url: str) -> None:
-    with psycopg.connect(url) as connection:
-        assert found(connection) == set()
+    assert damages.found(url) == set()
 
 
 @pytest.mark.parametrize("name", DAMAGES.texts)
 def test_damage_is_seen(url: str, name: str) -> None:
-    with psycopg.connect(url) as connection:
-        connection.execute("SET session_replication_role = replica")
-        assert connection.execute(getattr(DAMAGES, name)).rowcount > 0
-        seen = found(connection)
-        connection.rollback()
-    assert seen == SEEN_BY[name]
+    assert damages.seen(url, DAMAGES, name) == SEEN_BY[name]
 
 
 def test_every_check_has_a_damage() -> None:
-    checks = {f"hold.{name}" for name in queries.load("hold", check_data.CHECKS).texts}
-    assert checks <= set().union(*SEEN_BY.values())
-    assert set(SEEN_BY) == set(DAMAGES.texts)
+    assert damages.each_has_its_damage("hold", DAMAGES, SEEN_BY)

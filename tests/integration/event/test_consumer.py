@@ -11,20 +11,18 @@ import psycopg
 import pytest
 
 from bookings.__main__ import main
-from bookings.config import Settings
 from bookings.db import Database, Tx
 from bookings.event import service
 from bookings.event.consumer import BATCH, WINDOW, Consumer, Event, Follower
 from tests.factories import World
+from tests.support.people import NO_REDIS, settings_for
 
 
 class Stage:
     """Events that the relay has placed, and followers of them."""
 
     def __init__(self, url: str) -> None:
-        settings = Settings(
-            app_env="test", database_url=url, redis_url="redis://127.0.0.1:1/0", jwt_secret="for tests, of no use"
-        )
+        settings = settings_for(url, NO_REDIS)
         self.database = Database(settings, name="test consumers")
         self.world = World(url)
 
@@ -199,6 +197,21 @@ def test_several_at_once_are_found_one_by_one_too(stage: Stage) -> None:
     stage.no_more_pause()
     drain(follower)
     assert stage.handled() == list(range(1, 11))
+
+
+def test_what_fails_only_together_is_told(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    """One by one it goes well; that it did not before is in the log, with where it happened."""
+    stage.happen(3)
+
+    def handle_all(tx: Tx, events: Sequence[Event]) -> None:
+        if len(events) > 1:
+            raise RuntimeError("cannot digest so many")
+        note(tx, events[0])
+
+    drain(stage.follower(handle=None, handle_all=handle_all))
+    assert stage.handled() == [1, 2, 3]
+    (record,) = [record for record in caplog.records if record.name == "bookings.event.consumer"]
+    assert "cannot digest so many" in str(record.exc_info)
 
 
 def test_pauses_grow(stage: Stage) -> None:

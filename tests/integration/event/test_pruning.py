@@ -13,22 +13,20 @@ import check_data
 from bookings import create_app
 from bookings.auth import Caller
 from bookings.booking import service as booking
-from bookings.config import Settings
 from bookings.db import Database
 from bookings.event import service
 from bookings.event.pruning import prune
 from tests.factories import World
+from tests.support.people import NO_REDIS, settings_for
 
 
 class Past:
     """Bookings and their events, as old as a test wants."""
 
     def __init__(self, url: str) -> None:
-        self.settings = Settings(
-            app_env="test",
-            database_url=url,
-            redis_url="redis://127.0.0.1:1/0",
-            jwt_secret="a secret for tests, of no use anywhere",
+        self.settings = settings_for(
+            url,
+            NO_REDIS,
             event_retention=timedelta(days=90),
             stream_length=3,
         )

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import psycopg
 import pytest
 
-import check_data
 from bookings import queries
 from tests.factories import World
 from tests.integration.booking.api import Api
+from tests.support import damages
 
 SEEN_BY = {
-    "feed_that_outlived_its_user": "feed.feed_of_somebody_erased",
-    "feeds_without_end": "feed.too_many_feeds",
+    "feed_that_outlived_its_user": {"feed.feed_of_somebody_erased"},
+    "feeds_without_end": {"feed.too_many_feeds"},
 }
 DAMAGES = queries.load("damages", Path(__file__).parent)
 
@@ -28,16 +27,9 @@ def url(module_database_url: str, world: World, api: Api) -> str:
 
 @pytest.mark.parametrize("name", DAMAGES.texts)
 def test_damage_is_seen(url: str, name: str) -> None:
-    with psycopg.connect(url) as connection:
-        connection.execute("SET session_replication_role = replica")
-        assert connection.execute(getattr(DAMAGES, name)).rowcount > 0
-        seen = {finding.check for finding in check_data.look(connection) if finding.rows}
-        connection.rollback()
-    assert SEEN_BY[name] in seen
-    assert {check for check in seen if check.startswith("feed.")} == {SEEN_BY[name]}
+    seen = damages.seen(url, DAMAGES, name)
+    assert {check for check in seen if check.startswith("feed.")} == SEEN_BY[name]
 
 
 def test_every_check_has_a_damage() -> None:
-    checks = queries.load("feed", check_data.CHECKS).texts
-    assert {f"feed.{check}" for check in checks} == set(SEEN_BY.values())
-    assert set(SEEN_BY) == set(DAMAGES.texts)
+    assert damages.each_has_its_damage("feed", DAMAGES, SEEN_BY)

@@ -8,6 +8,10 @@ from __future__ import annotations
 import sys
 import time
 from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+from psycopg.types.json import Json
 
 from bookings import log, worker
 from bookings.config import Settings
@@ -42,6 +46,17 @@ def register(registry: Registry, consumers: Consumers, database: Database, setti
     registry.register("work", work)
     registry.register("fail", fail)
     consumers.add(Consumer("test", ("thing.happened",), follow, from_beginning=True))
+
+
+def happen(url: str, count: int) -> list[UUID]:
+    """So many things happen that the consumer follows: their ids."""
+    ids = [uuid4() for _ in range(count)]
+    with psycopg.connect(url) as connection, connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO outbox (type, topics, data, occurred_at) VALUES ('thing.happened', '{}', %s, now())",
+            [(Json({"id": str(id)}),) for id in ids],
+        )
+    return ids
 
 
 if __name__ == "__main__":

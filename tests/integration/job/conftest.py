@@ -9,24 +9,22 @@ from uuid import UUID
 
 import pytest
 
-from bookings.config import Settings
 from bookings.db import Database
 from bookings.job import service
 from bookings.job.runner import Runner
 from bookings.job.service import Handler, Payload, Registry
 from tests.factories import World
 from tests.support.databases import damage
+from tests.support.people import NO_REDIS, settings_for
 
 
 class Yard:
     """Puts jobs into the queue, runs them, and tells what became of them."""
 
     def __init__(self, url: str) -> None:
-        self.settings = Settings(
-            app_env="test",
-            database_url=url,
-            redis_url="redis://127.0.0.1:1/0",
-            jwt_secret="a secret for tests, of no use anywhere",
+        self.settings = settings_for(
+            url,
+            NO_REDIS,
             job_lease=timedelta(seconds=20),
             job_retry_base=timedelta(seconds=60),
         )

@@ -8,16 +8,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import psycopg
 import pytest
 import redis
-from psycopg.types.json import Json
 
 from bookings.config import Settings
 from bookings.db import Database
 from bookings.job import service as job_service
 from tests.factories import World
 from tests.integration.event.facts import wait_for
+from tests.integration.job.busy_worker import happen
 from tests.support.databases import ROOT
 from tests.support.patience import soon
 from tests.support.servers import Process
@@ -87,17 +86,6 @@ def start_worker(service: Service, floor: Floor) -> Iterator[StartWorker]:
 
     yield start
     assert {worker.stop() for worker in workers if worker.running} <= {0}
-
-
-def happen(url: str, count: int) -> list[UUID]:
-    """So many things happen: their ids."""
-    ids = [uuid4() for _ in range(count)]
-    with psycopg.connect(url) as connection, connection.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO outbox (type, topics, data, occurred_at) VALUES ('thing.happened', '{}', %s, now())",
-            [(Json({"id": str(id)}),) for id in ids],
-        )
-    return ids
 
 
 def test_quickly_through_the_queue(start_worker: StartWorker, floor: Floor) -> None:

@@ -18,6 +18,7 @@ from bookings.notification import service as notification
 from tests.factories import World
 from tests.integration.notification.post import Post
 from tests.support.mail import MailServer
+from tests.support.people import NO_REDIS, settings_for
 
 
 class Remindable:
@@ -112,12 +113,7 @@ class Remindable:
 @pytest.fixture(scope="module")
 def remindable(module_database_url: str) -> Iterator[Remindable]:
     """Bookings and reminders in this module's database."""
-    settings = Settings(
-        app_env="test",
-        database_url=module_database_url,
-        redis_url="redis://127.0.0.1:1/0",
-        jwt_secret="a secret for tests, of no use anywhere",
-    )
+    settings = settings_for(module_database_url, NO_REDIS)
     create_app(settings)  # registers the errors that constraints become
     remindable = Remindable(settings)
     yield remindable

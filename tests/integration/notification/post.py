@@ -21,6 +21,7 @@ from bookings.notification.follow_up import FollowUp
 from bookings.payment import jobs as payment_jobs
 from tests.factories import World, terms
 from tests.support.mail import MailServer
+from tests.support.people import NO_REDIS, settings_for
 
 
 class Post:
@@ -28,12 +29,9 @@ class Post:
 
     def __init__(self, database_url: str, server: MailServer) -> None:
         self.server = server
-        self.settings = Settings(
-            app_env="test",
-            database_url=database_url,
-            redis_url="redis://127.0.0.1:1/0",
-            jwt_secret="a secret for tests, of no use anywhere",
-            rate_limit="off",
+        self.settings = settings_for(
+            database_url,
+            NO_REDIS,
             public_url="https://book.example.com",
             smtp_host="127.0.0.1",
             smtp_port=server.port,

@@ -7,41 +7,39 @@ from pathlib import Path
 from uuid import UUID
 
 import orjson
-import psycopg
 import pytest
 
-import check_data
 from bookings import queries
 from bookings.auth import Caller
 from bookings.payment import service
 from bookings.payment.gateways import sandbox
 from bookings.payment.gateways.sandbox import SandboxGateway
 from tests.integration.payment.conftest import Till
+from tests.support import damages
 
-UNGUARDED = """
-SET session_replication_role = replica;
+GUARDS = """
 ALTER TABLE payments DROP CONSTRAINT payments_refunds_covered;
 ALTER TABLE payments DROP CONSTRAINT payments_captured_within_amount;
 ALTER TABLE payments DROP CONSTRAINT payments_status_fits;
 ALTER TABLE payments DROP CONSTRAINT payments_one_current;
 """
 SEEN_BY = {
-    "money_that_the_ledger_does_not_know": {"ledger_disagrees"},
-    "ledger_row_lost": {"ledger_disagrees", "told_otherwise"},
-    "given_back_too_much": {"ledger_disagrees", "more_than_there_was"},
-    "refunded_that_is_called_paid": {"status_disagrees", "booking_disagrees"},
-    "booking_that_says_otherwise": {"booking_disagrees"},
-    "two_current_payments": {"not_one_current", "booking_disagrees"},
-    "paid_in_another_currency": {"other_currency"},
-    "paid_twice": {"kept_for_nothing", "test_gateway_disagrees"},
-    "price_that_fell_unheard": {"more_kept_than_owed"},
-    "errand_that_nobody_runs": {"errand_without_job"},
-    "notice_that_nobody_reads": {"notice_without_job"},
-    "payment_that_the_gateway_never_heard_of": {"waiting_for_nobody"},
-    "refund_that_nobody_was_told_of": {"told_otherwise"},
-    "charged_twice": {"test_gateway_disagrees"},
-    "refunded_behind_our_back": {"test_gateway_disagrees"},
-    "cents_that_float": {"money_as_a_fraction"},
+    "money_that_the_ledger_does_not_know": {"payment.ledger_disagrees"},
+    "ledger_row_lost": {"payment.ledger_disagrees", "payment.told_otherwise"},
+    "given_back_too_much": {"payment.ledger_disagrees", "payment.more_than_there_was"},
+    "refunded_that_is_called_paid": {"payment.status_disagrees", "payment.booking_disagrees"},
+    "booking_that_says_otherwise": {"payment.booking_disagrees"},
+    "two_current_payments": {"payment.not_one_current", "payment.booking_disagrees"},
+    "paid_in_another_currency": {"payment.other_currency"},
+    "paid_twice": {"payment.kept_for_nothing", "payment.test_gateway_disagrees"},
+    "price_that_fell_unheard": {"payment.more_kept_than_owed"},
+    "errand_that_nobody_runs": {"payment.errand_without_job"},
+    "notice_that_nobody_reads": {"payment.notice_without_job"},
+    "payment_that_the_gateway_never_heard_of": {"payment.waiting_for_nobody"},
+    "refund_that_nobody_was_told_of": {"payment.told_otherwise"},
+    "charged_twice": {"payment.test_gateway_disagrees"},
+    "refunded_behind_our_back": {"payment.test_gateway_disagrees"},
+    "cents_that_float": {"payment.money_as_a_fraction"},
 }
 DAMAGES = queries.load("damages", Path(__file__).parent)
 
@@ -67,26 +65,14 @@ def url(till: Till) -> str:
     return till.world.address
 
 
-def found(connection: psycopg.Connection[tuple[object, ...]]) -> set[str]:
-    return {finding.check for finding in check_data.look(connection) if finding.rows}
-
-
 def test_sound_payments_are_found_sound(url: str) -> None:
-    with psycopg.connect(url) as connection:
-        assert found(connection) == set()
+    assert damages.found(url) == set()
 
 
 @pytest.mark.parametrize("name", DAMAGES.texts)
 def test_damage_is_seen(url: str, name: str) -> None:
-    with psycopg.connect(url) as connection:
-        connection.execute(UNGUARDED)
-        assert connection.execute(getattr(DAMAGES, name)).rowcount != 0
-        seen = found(connection)
-        connection.rollback()
-    assert seen == {f"payment.{check}" for check in SEEN_BY[name]}
+    assert damages.seen(url, DAMAGES, name, GUARDS) == SEEN_BY[name]
 
 
 def test_every_check_has_a_damage() -> None:
-    checks = queries.load("payment", check_data.CHECKS).texts
-    assert set(checks) == set().union(*SEEN_BY.values())
-    assert set(SEEN_BY) == set(DAMAGES.texts)
+    assert damages.each_has_its_damage("payment", DAMAGES, SEEN_BY)

@@ -84,27 +84,23 @@ def bookings(office: Office) -> Rows:
     return [row for row in rows if LOWER <= row["start_at"] < UPPER]
 
 
-def local_day(row: Json) -> date:
-    """The day in Berlin on which a booking starts."""
-    day: date = row["start_at"].astimezone(BERLIN).date()
-    return day
-
-
-KEYS: dict[str, Callable[[Json], list[str | None]]] = {
-    "day": lambda row: [local_day(row).isoformat()],
-    "week": lambda row: [(local_day(row) - timedelta(days=local_day(row).weekday())).isoformat()],
-    "month": lambda row: [local_day(row).replace(day=1).isoformat()],
-    "resource": lambda row: [str(id) for id in row["resource_ids"]],
-    "service": lambda row: [row["service_id"] and str(row["service_id"])],
-    "provider": lambda row: [row["provider_id"] and str(row["provider_id"])],
-}
+def keys(row: Json, group_by: str, at: str = "start_at") -> list[str | None]:
+    """The groups that a row is in, by the day in Berlin on which it happened, or by what was booked."""
+    if group_by == "resource":
+        return [str(id) for id in row["resource_ids"]]
+    if group_by in ("service", "provider"):
+        id = row[f"{group_by}_id"]
+        return [id and str(id)]
+    day: date = row[at].astimezone(BERLIN).date()
+    first = {"day": day, "week": day - timedelta(days=day.weekday()), "month": day.replace(day=1)}
+    return [first[group_by].isoformat()]
 
 
 def grouped(rows: Iterable[Json], group_by: str) -> dict[str | None, Rows]:
     """The bookings of each group."""
     found: dict[str | None, Rows] = defaultdict(list)
     for row in rows:
-        for key in KEYS[group_by](row):
+        for key in keys(row, group_by):
             found[key].append(row)
     return found
 
@@ -229,7 +225,7 @@ def parts(group_by: str) -> dict[str, tuple[datetime, datetime]]:
     found: dict[str, tuple[datetime, datetime]] = {}
     day = date.fromisoformat(PERIOD[0])
     while day < date.fromisoformat(PERIOD[1]):
-        (key,) = KEYS[group_by]({"start_at": datetime.combine(day, datetime.min.time(), BERLIN)})
+        (key,) = keys({"start_at": datetime.combine(day, datetime.min.time(), BERLIN)}, group_by)
         begins, ends = (datetime.combine(day + timedelta(days=n), datetime.min.time(), BERLIN) for n in (0, 1))
         assert key
         found[key] = (found.get(key, (begins.astimezone(UTC),))[0], ends.astimezone(UTC))

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,7 +13,7 @@ import pytest
 
 from tests.integration.booking.api import problem
 from tests.integration.report.conftest import Office
-from tests.integration.report.test_figures import BERLIN, EDGES, LOWER, PERIOD, UPPER, make_service
+from tests.integration.report.test_figures import EDGES, LOWER, PERIOD, UPPER, keys, make_service
 
 Json = dict[str, Any]
 GROUPINGS = ("day", "week", "month", "resource", "service", "provider")
@@ -95,29 +94,13 @@ def moved(office: Office) -> list[Json]:
     return [row for row in rows if LOWER <= row["finished_at"] < UPPER]
 
 
-def local_day(row: Json) -> date:
-    """The day in Berlin on which money moved."""
-    day: date = row["finished_at"].astimezone(BERLIN).date()
-    return day
-
-
-KEYS: dict[str, Callable[[Json], list[str | None]]] = {
-    "day": lambda row: [local_day(row).isoformat()],
-    "week": lambda row: [(local_day(row) - timedelta(days=local_day(row).weekday())).isoformat()],
-    "month": lambda row: [local_day(row).replace(day=1).isoformat()],
-    "resource": lambda row: [str(id) for id in row["resource_ids"]],
-    "service": lambda row: [row["service_id"] and str(row["service_id"])],
-    "provider": lambda row: [row["provider_id"] and str(row["provider_id"])],
-}
-
-
 @pytest.mark.parametrize("group_by", GROUPINGS)
 def test_revenue(till: Office, group_by: str) -> None:
     key = group_by if group_by in ("day", "week", "month") else f"{group_by}Id"
     told = {(row[key], row["currency"]): row for row in till.rows("revenue", PERIOD, groupBy=group_by)}
     groups: dict[tuple[str | None, str], list[Json]] = defaultdict(list)
     for row in moved(till):
-        for name in KEYS[group_by](row):
+        for name in keys(row, group_by, "finished_at"):
             groups[name, row["currency"]].append(row)
     assert told.keys() == groups.keys()
     for group, rows in groups.items():

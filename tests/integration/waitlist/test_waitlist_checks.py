@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import psycopg
 import pytest
 
-import check_data
 from bookings import queries
 from tests.integration.booking.api import Api
 from tests.integration.waitlist.line import Line
+from tests.support import damages
 
-UNGUARDED = """
-SET session_replication_role = replica;
+GUARDS = """
 ALTER TABLE waitlist_offers DROP CONSTRAINT waitlist_offers_one_open;
 """
 SEEN_BY = {
@@ -43,26 +41,14 @@ def url(api: Api) -> str:
     return api.world.address
 
 
-def found(connection: psycopg.Connection[tuple[object, ...]]) -> set[str]:
-    return {finding.check for finding in check_data.look(connection) if finding.rows}
-
-
 def test_a_sound_waitlist_is_found_sound(url: str) -> None:
-    with psycopg.connect(url) as connection:
-        assert found(connection) == set()
+    assert damages.found(url) == set()
 
 
 @pytest.mark.parametrize("name", DAMAGES.texts)
 def test_damage_is_seen(url: str, name: str) -> None:
-    with psycopg.connect(url) as connection:
-        connection.execute(UNGUARDED)
-        assert connection.execute(getattr(DAMAGES, name)).rowcount > 0
-        seen = found(connection)
-        connection.rollback()
-    assert seen == SEEN_BY[name]
+    assert damages.seen(url, DAMAGES, name, GUARDS) == SEEN_BY[name]
 
 
 def test_every_check_has_a_damage() -> None:
-    checks = {f"waitlist.{name}" for name in queries.load("waitlist", check_data.CHECKS).texts}
-    assert checks == set().union(*SEEN_BY.values())
-    assert set(SEEN_BY) == set(DAMAGES.texts)
+    assert damages.each_has_its_damage("waitlist", DAMAGES, SEEN_BY)
