@@ -1,4 +1,4 @@
--- The schema after migration 0045, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0046, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -1159,8 +1159,8 @@ CREATE INDEX services_by_name ON services USING btree (name, id) WHERE archived_
 CREATE INDEX services_by_price ON services USING btree (price_from, id) WHERE archived_at IS NULL;
 CREATE INDEX services_by_rating ON services USING btree (rating_average, id) WHERE archived_at IS NULL;
 CREATE INDEX services_by_slug ON services USING btree (slug, archived_at);
-CREATE INDEX services_by_trigrams ON services USING gin (name gin_trgm_ops);
-CREATE INDEX services_by_words ON services USING gin (words);
+CREATE INDEX services_by_trigrams ON services USING gin (name gin_trgm_ops) WITH (fastupdate=off);
+CREATE INDEX services_by_words ON services USING gin (words) WITH (fastupdate=off);
 CREATE INDEX services_by_words_of_name ON services USING gin (to_tsvector('simple'::regconfig, name)) WITH (fastupdate=off);
 CREATE INDEX services_featured ON services USING btree (name, id) WHERE featured AND archived_at IS NULL;
 CREATE TRIGGER services_changed_told AFTER UPDATE ON services FOR EACH ROW WHEN (old.durations IS DISTINCT FROM new.durations OR old.buffer_before_minutes IS DISTINCT FROM new.buffer_before_minutes OR old.buffer_after_minutes IS DISTINCT FROM new.buffer_after_minutes OR old.capacity IS DISTINCT FROM new.capacity OR old.min_party_size IS DISTINCT FROM new.min_party_size OR old.max_party_size IS DISTINCT FROM new.max_party_size OR old.archived_at IS DISTINCT FROM new.archived_at) EXECUTE FUNCTION services_tell();

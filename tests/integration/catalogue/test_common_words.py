@@ -123,3 +123,14 @@ def test_of_resembling_names_a_thousand_are_looked_at(shop: Shop) -> None:
     page = shop.get("/services", q="servise", limit=100).get_json()
     assert (page["total"], page["totalIsExact"]) == (1000, True)
     assert all(item["name"].startswith("Service") for item in page["items"])
+
+
+def test_ratings_leave_nothing_beside_the_indexes_that_every_search_would_read(world: World) -> None:
+    world.query("UPDATE services SET rating_count = rating_count + 1, rating_sum = rating_sum + 4")
+    world.query("UPDATE services SET rating_count = 0, rating_sum = 0")  # no review gave them
+    world.query("SET enable_seqscan = off")
+    for condition in ("words @@ to_tsquery('simple', 'session:* & 7:*')", "'sesion 7' <% name"):
+        plan = world.query(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT FROM services WHERE {condition}")
+        scan = plan[0]["QUERY PLAN"][0]["Plan"]["Plans"][0]
+        assert scan["Node Type"] == "Bitmap Index Scan"
+        assert scan["Shared Hit Blocks"] + scan["Shared Read Blocks"] < 40, condition
