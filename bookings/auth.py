@@ -113,10 +113,15 @@ def public() -> None:
 
 def signed_in() -> None:
     """Guard: a valid access token is needed; the caller becomes `g.actor`. Raises Unauthorized."""
+    g.actor = _actor()
+
+
+def _actor() -> Actor:
     scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthorized
-    g.actor = current_app.extensions["tokens"].verify(token.strip())[0]
+    actor: Actor = current_app.extensions["tokens"].verify(token.strip())[0]
+    return actor
 
 
 def if_signed_in() -> Actor | None:
@@ -126,6 +131,16 @@ def if_signed_in() -> Actor | None:
     signed_in()
     actor: Actor = g.actor
     return actor
+
+
+def known() -> Actor | None:
+    """Whose valid token the request carries, if any. It refuses nothing: only for what must not depend on it."""
+    if "HTTP_AUTHORIZATION" not in request.environ:
+        return None
+    try:
+        return _actor()
+    except Unauthorized:
+        return None
 
 
 def admins() -> None:

@@ -76,6 +76,7 @@ class Settings:
     sign_in_rate_limit: str = "10/minute"
     password_memory: int = PASSWORD_MEMORY
     rate_limit: str = "1000/second"
+    public_rate_limit: str = "50/second"
     business_name: str = "Bookings"
     business_time_zone: str = "UTC"
     public_url: str = "http://localhost:8000"

@@ -29,15 +29,17 @@ _BLOT = "[redacted]"
 _strays = logging.getLogger("bookings.uncaught")
 #: extras that are dropped whatever they hold
 _SECRET_NAMES = re.compile(r"password|secret|token|authorization|cookie|ticket|^body$|idempotency_key$|^key$", re.I)
-#: a bearer token; a secret of ours; a JWT; the user and password of a URL; `password=…`, `"token": "…"` and the like in
-#: running text
+#: a bearer token; a secret of ours; a JWT; the user and password of a URL; the end of a link that turns mails off (old
+#: ones have no prefix); `password=…`, `"token": "…"` and the like in running text
 _SECRET_TEXT = re.compile(
     r"""(?P<kept>
             \bbearer\s+
           | ://(?=[^\s/@]*@)
+          | /unsubscribe/
           | (?:password|passwd|secret|token|ticket|authorization)\w*\\?["']?\s*[=:]\s*\\?["']?(?:bearer\s+)?
         )[^\s"'\\&,;@]+
         | \bbk[cir]_[\w-]{16,}
+        | \bbku_[\w.-]{16,}
         | eyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)?""",
     re.I | re.X,
 )
@@ -45,7 +47,14 @@ _SECRET_TEXT = re.compile(
 
 def redacted(text: str) -> str:
     """The text without the values of passwords, tokens and tickets."""
-    if "=" not in text and ":" not in text and "ey" not in text and " " not in text and "/bk" not in text:
+    if (
+        "=" not in text
+        and ":" not in text
+        and "ey" not in text
+        and " " not in text
+        and "/bk" not in text
+        and "/uns" not in text
+    ):
         return text  # nothing the pattern could match: the path of nearly every request
     return _SECRET_TEXT.sub(lambda found: (found["kept"] or "") + _BLOT, text)
 

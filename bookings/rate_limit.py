@@ -1,4 +1,5 @@
-"""How many requests one caller may make: RATE_LIMIT, counted in each process, and the headers that tell of limits.
+"""How many requests one caller may make: RATE_LIMIT and PUBLIC_RATE_LIMIT, counted in each process, and the headers
+that tell of limits.
 
 Headers: RateLimit-Policy and RateLimit (IETF draft-ietf-httpapi-ratelimit-headers-10), Retry-After with 429. Sign-in
 has a stricter limit of its own, shared by all processes (bookings/account/sign_in_limit.py). The library `limits`
@@ -18,12 +19,16 @@ from flask import Flask, Response, g, request
 from limits import RateLimitItem, parse
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from bookings import auth
 from bookings.config import ConfigurationError, Settings
 from bookings.errors import TooManyRequests
 
 OFF = ("", "off")
 #: blueprints that stay out of it: probes must be answered when everything else is refused
 UNLIMITED = ("platform",)
+#: public blueprints that PUBLIC_RATE_LIMIT leaves alone: signing in has a stricter limit, and a gateway's calls, which
+#: are signed, come from few addresses, many at once
+NOT_SEARCHED = ("auth", "payment_webhook")
 
 
 class Window:
@@ -58,11 +63,17 @@ def register(app: Flask) -> None:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     item = read("RATE_LIMIT", settings.rate_limit)
-    if item is not None:
-        guard = _guard(item)
-        for name in app.blueprints:
-            if name not in UNLIMITED:
-                app.before_request_funcs.setdefault(name, []).append(guard)
+    public_item = read("PUBLIC_RATE_LIMIT", settings.public_rate_limit)
+    if item is None:
+        return
+    everybody = _Limit("default", item)
+    strangers = _Limit("public", public_item) if public_item else None
+    app.after_request(_refused(app, everybody))
+    for name in app.blueprints:
+        if name not in UNLIMITED:
+            guards = app.before_request_funcs.setdefault(name, [])
+            searched = auth.public in guards and name not in NOT_SEARCHED
+            guards.append(_searched(everybody, strangers) if strangers and searched else _counted(everybody))
 
 
 def read(name: str, text: str) -> RateLimitItem | None:
@@ -75,19 +86,57 @@ def read(name: str, text: str) -> RateLimitItem | None:
         raise ConfigurationError(f"{name} is {text!r}; write for instance 10/minute, 1000/second or off.") from None
 
 
-def _guard(item: RateLimitItem) -> Callable[[], None]:
-    window, policy = Window(item.amount, item.get_expiry()), policy_header("default", item)
+class _Limit:
+    """A limit with its name, and what it has counted."""
 
-    def limit() -> None:
-        """Guard: count a request of the signed-in user, or else of the address. Raises TooManyRequests."""
+    def __init__(self, name: str, item: RateLimitItem) -> None:
+        self._name = name
+        self._window, self._policy = Window(item.amount, item.get_expiry()), policy_header(name, item)
+
+    def count(self, caller: int | str) -> None:
+        """Count a request; the headers tell of it unless a limit met before leaves less. Raises TooManyRequests."""
+        left, ends_in = self._window.count(caller)
         context = g._get_current_object()
-        actor = context.get("actor")
-        left, ends_in = window.count(actor.id.int if actor else client_address())
-        context.rate_limit = (policy, state_header("default", left, ends_in))
+        if left <= context.get("requests_left", left):
+            context.requests_left = left
+            context.rate_limit = (self._policy, state_header(self._name, left, ends_in))
         if left < 0:
             raise TooManyRequests(ends_in)
 
+
+def _counted(everybody: _Limit) -> Callable[[], None]:
+    def limit() -> None:
+        """Guard: count a request of the signed-in user, or else of the address. Raises TooManyRequests."""
+        actor = g.get("actor")
+        everybody.count(actor.id.int if actor else client_address())
+
     return limit
+
+
+def _searched(everybody: _Limit, strangers: _Limit) -> Callable[[], None]:
+    def limit() -> None:
+        """Guard where everybody may ask: whoever has no valid token meets both limits. Raises TooManyRequests."""
+        actor = auth.known()
+        everybody.count(actor.id.int if actor else client_address())
+        if actor is None:
+            strangers.count(client_address())
+
+    return limit
+
+
+def _refused(app: Flask, everybody: _Limit) -> Callable[[Response], Response]:
+    def count(response: Response) -> Response:
+        """Count what never came to a guard above: it met no route, or another guard refused it."""
+        if "requests_left" in g or request.blueprint in UNLIMITED:
+            return response
+        actor = g.get("actor")
+        try:
+            everybody.count(actor.id.int if actor else client_address())
+        except TooManyRequests as error:
+            return app.make_response(app.handle_user_exception(error))
+        return response
+
+    return count
 
 
 def policy_header(name: str, item: RateLimitItem) -> tuple[str, str]:

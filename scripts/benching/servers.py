@@ -110,6 +110,7 @@ def _environment(folder: Path, port: int, password: str, workers: int, threads: 
         "WEB_THREADS": str(threads),
         "DB_POOL_SIZE": str(threads),
         "RATE_LIMIT": "100000/second",
+        "PUBLIC_RATE_LIMIT": "off",
     }
 
 

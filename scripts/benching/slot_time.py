@@ -194,7 +194,13 @@ def _drop_guards(connection: psycopg.Connection[Any]) -> list[str]:
 def measure(url: str, times: int) -> list[dict[str, Any]]:
     """Ask each question so often; milliseconds, statements, bytes."""
     app = create_app(
-        Settings(app_env="test", database_url=url, redis_url="redis://127.0.0.1:1/0", jwt_secret=secrets.token_hex(24))
+        Settings(
+            app_env="test",
+            database_url=url,
+            redis_url="redis://127.0.0.1:1/0",
+            jwt_secret=secrets.token_hex(24),
+            rate_limit="off",
+        )
     )
     client = app.test_client()
     first = (month() + timedelta(hours=2)).date()

@@ -7,6 +7,7 @@ import http.client
 import http.server
 import json
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -14,9 +15,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.nginx import PROGRAM, nginx
+from tests.support.nginx import PROGRAM, RESOLVES, nginx, version
 from tests.support.patience import REQUEST, soon
-from tests.support.servers import free_port
+from tests.support.servers import free_port, make_folder, wait_until
 from tests.support.service import Service, ServiceOptions
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="nginx is not installed: run apt-get install nginx-light")
@@ -144,6 +145,91 @@ def test_a_dead_service_answers_a_problem_and_comes_back(proxy: str, service: Se
     assert ask(proxy, "GET", "/health")[0] == 200
 
 
+def test_what_nobody_answered_is_logged_without_its_secret() -> None:
+    """Here alone: the service never saw it. The error log writes request lines as they are, so it has none of these."""
+    folder = make_folder()
+    secrets = ["bkc_0123456789abcdef", "bku_0123456789abcdef", "bkt_0123456789abcdef", "0123456789abcdef"]
+    paths = [
+        "/api/calendar/bkc_0123456789abcdef.ics",
+        "/api/unsubscribe/bku_0123456789abcdef",
+        "/ws?ticket=bkt_0123456789abcdef",
+    ]
+    with breaking_server() as (broken, _), nginx(free_port(), broken, folder=folder) as url:
+        for path in [*paths, "/calendar/bkc_0123456789abcdef.ics", "/api/bookings"]:
+            assert problem(ask(url, "GET", path))["status"] in (404, 503)
+    lines = [json.loads(line) for line in (folder / "access.log").read_text().splitlines()]
+    assert [(line["path"], line["status"]) for line in lines] == [
+        ("/api/calendar/[redacted]", 503),
+        ("/api/unsubscribe/[redacted]", 503),
+        ("/ws", 503),
+        ("/calendar/[redacted]", 404),
+        ("/api/bookings", 503),
+    ]
+    errors = (folder / "error.log").read_text()
+    assert "/api/bookings" in errors
+    assert not [secret for secret in secrets if secret in errors]
+
+
+def test_what_the_service_answered_is_logged_by_it_alone() -> None:
+    folder = make_folder()
+    with good_server() as (good, _), nginx(good, free_port(), folder=folder) as url:
+        for path in ("/api/calendar/bkc_0123456789abcdef.ics", "/api/bookings", "/health"):
+            assert ask(url, "GET", path)[0] == 200
+    assert (folder / "access.log").read_text() == ""
+
+
+def test_calendars_and_links_of_mails_reach_the_service_as_everything_else(proxy: str) -> None:
+    """They have locations of their own, for the logs alone."""
+    answers = [ask(proxy, "GET", path) for path in ("/api/calendar/nothing.ics", "/api/unsubscribe/nothing")]
+    assert [problem(answer)["code"] for answer in answers] == ["not-found", "not-found"]
+    assert "API is under" not in str([problem(answer)["detail"] for answer in answers])
+    with breaking_server() as (broken, received), nginx(broken, free_port()) as url:
+        ask(url, "GET", "/api/calendar/nothing.ics", X_Forwarded_For="10.1.1.1")
+    request = received[0].decode().lower()
+    assert request.startswith("get /calendar/nothing.ics http/1.1\r\n")
+    assert {"x-forwarded-prefix: /api", "x-forwarded-for: 127.0.0.1"} <= set(request.split("\r\n"))
+
+
+@pytest.mark.skipif(version() < RESOLVES, reason="needs nginx 1.27.3, as the deployed one; TEST_NGINX may name it")
+def test_a_service_that_comes_back_at_another_address_is_found() -> None:
+    """As a container that was made anew; nginx is not restarted."""
+    with (
+        good_server() as (port, _),
+        good_server("127.0.0.2", port) as (_, methods),
+        names({"web": "127.0.0.1"}) as (resolver, addresses),
+        nginx(port, free_port(), resolver=resolver) as url,
+    ):
+        wait_until(lambda: ask(url, "GET", "/health")[0] == 200, "the first address")
+        assert methods == []
+        addresses["web"] = "127.0.0.2"
+        wait_until(lambda: ask(url, "GET", "/health")[0] == 200 and bool(methods), "the second address")
+
+
+@contextlib.contextmanager
+def names(addresses: dict[str, str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """A DNS server (RFC 1035) that knows these IPv4 addresses; yields its port and the addresses, which may change."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(0.1)
+        ended = threading.Event()
+
+        def serve() -> None:
+            while not ended.is_set():
+                with contextlib.suppress(TimeoutError):
+                    query, client = server.recvfrom(512)
+                    end = query.index(0, 12) + 5  # the name, its type and class
+                    address = addresses.get(query[13 : 13 + query[12]].decode())
+                    head = query[:2] + struct.pack(">HHHHH", 0x8180 if address else 0x8183, 1, bool(address), 0, 0)
+                    found = struct.pack(">HHHIH", 0xC00C, 1, 1, 1, 4) + socket.inet_aton(address) if address else b""
+                    server.sendto(head + query[12:end] + found, client)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield server.getsockname()[1], addresses
+        ended.set()
+        thread.join()
+
+
 @contextlib.contextmanager
 def breaking_server() -> Iterator[tuple[int, list[bytes]]]:
     """A server that reads a request and then breaks the connection, as one that is killed; yields port and requests."""
@@ -166,7 +252,7 @@ def breaking_server() -> Iterator[tuple[int, list[bytes]]]:
 
 
 @contextlib.contextmanager
-def good_server() -> Iterator[tuple[int, list[str]]]:
+def good_server(address: str = "127.0.0.1", port: int = 0) -> Iterator[tuple[int, list[str]]]:
     """A server that answers 200; yields its port and the methods it was asked with."""
     methods: list[str] = []
 
@@ -182,7 +268,7 @@ def good_server() -> Iterator[tuple[int, list[str]]]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = http.server.ThreadingHTTPServer((address, port), Handler)
     threading.Thread(target=server.serve_forever).start()
     yield server.server_address[1], methods
     server.shutdown()

@@ -13,6 +13,8 @@ NAMES = {field.name.upper() for field in fields(Settings)}
 NEEDED = {"DATABASE_URL": "x", "REDIS_URL": "x", "JWT_SECRET": "0123456789abcdefghijklmnopqrstuvwxyz"}
 #: not ours, but something that reads the environment by itself wants them set
 FOREIGN = {"PROMETHEUS_MULTIPROC_DIR"}
+#: what Docker Compose and docker-compose.yml read; the service does not
+COMPOSE = {"COMPOSE_PROFILES", "POSTGRES_PASSWORD", "CONTAINER_DATABASE_URL", "HTTP_PORT"}
 
 
 def test_only_config_reads_the_environment() -> None:
@@ -38,7 +40,13 @@ def test_only_config_reads_the_environment() -> None:
 def test_env_example_has_every_setting_once() -> None:
     """`.env.example` explains each setting, in use or commented out."""
     names = re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.M)
-    assert sorted(names) == sorted(NAMES | FOREIGN)
+    assert sorted(names) == sorted(NAMES | FOREIGN | COMPOSE)
+
+
+def test_env_example_has_what_compose_asks_for() -> None:
+    """No variable of docker-compose.yml is left to be guessed."""
+    names = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text()))
+    assert names - NAMES == COMPOSE - {"COMPOSE_PROFILES"}
 
 
 def test_the_docs_have_every_setting_once() -> None:

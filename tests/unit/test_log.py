@@ -87,6 +87,11 @@ def test_exceptions_are_one_line(logger: logging.Logger, lines: Lines) -> None:
         ("postgresql://user:hunter2@db:5432/bookings", "hunter2"),
         ("redis://:hunter2@redis:6379/0", "hunter2"),
         ("JWT_SECRET=hunter2", "hunter2"),
+        ("/calendar/bkc_q8Zr1Xw5Tn7Kc3Vb9Mf2.ics", "q8Zr1Xw5Tn7Kc3Vb9Mf2"),
+        ("/unsubscribe/bku_WyIwMTkwZjNiNDljIl0.q8Zr1Xw5Tn7Kc3Vb9Mf2", "WyIwMTkwZjNiNDljIl0"),
+        ("/unsubscribe/bku_WyIwMTkwZjNiNDljIl0.q8Zr1Xw5Tn7Kc3Vb9Mf2", "q8Zr1Xw5Tn7Kc3Vb9Mf2"),
+        ("/unsubscribe/WyIwMTkwZjNiNDljIl0.q8Zr1Xw5Tn7Kc3Vb9Mf2", "q8Zr1Xw5Tn7Kc3Vb9Mf2"),
+        ("no such link: bku_.eJyLVjIwtDRIM04ySbRUAAAe.q8Zr1Xw5Tn7Kc3Vb9Mf2", "q8Zr1Xw5Tn7Kc3Vb9Mf2"),
     ],
 )
 def test_secrets_that_come_near_are_blotted_out(logger: logging.Logger, lines: Lines, text: str, secret: str) -> None:
@@ -107,7 +112,7 @@ def test_extras_with_telling_names_are_blotted_out(logger: logging.Logger, lines
 
 
 @pytest.mark.parametrize(
-    "text", ["/bookings/0190f3b4", "a token has expired", "12:30 key lime", "https://example.org/x"]
+    "text", ["/bookings/0190f3b4", "/unsubscribe/", "a token has expired", "12:30 key lime", "https://example.org/x"]
 )
 def test_ordinary_text_is_left_alone(text: str) -> None:
     """A log that blots out everything helps nobody."""

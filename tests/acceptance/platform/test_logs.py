@@ -6,7 +6,10 @@ import json
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime
+from uuid import uuid4
 
+from bookings.config import Settings
+from bookings.notification import unsubscribe
 from tests.conftest import StartService
 from tests.support.service import ServiceOptions
 
@@ -26,6 +29,12 @@ def test_every_line_of_every_process_is_json(start_service: StartService) -> Non
     except urllib.error.HTTPError as refused:
         refused.close()
     urllib.request.urlopen(f"{service.base_url}/health?password={SECRET}").close()
+    link = unsubscribe.link(Settings.from_env(service.env), uuid4(), "reminder").rpartition("/")[2]
+    for token in (link, link.removeprefix("bku_")):
+        try:
+            urllib.request.urlopen(f"{service.base_url}/unsubscribe/{token}")
+        except urllib.error.HTTPError as nobody:
+            nobody.close()
     service.stop()
     for name in service.processes:
         text = service.log_text(name)
@@ -34,6 +43,12 @@ def test_every_line_of_every_process_is_json(start_service: StartService) -> Non
             document = json.loads(line)
             assert document.keys() >= {"time", "level", "logger", "message"}, line
             assert datetime.fromisoformat(document["time"]).tzinfo == UTC
-        for secret in (SECRET, session["accessToken"], session["refreshToken"], service.env["JWT_SECRET"]):
+        for secret in (
+            SECRET,
+            session["accessToken"],
+            session["refreshToken"],
+            service.env["JWT_SECRET"],
+            *link.split("."),
+        ):
             assert secret not in text, f"{name} has logged a secret"
     assert '"path":"/auth/register","status":201' in service.log_text("web")

@@ -121,11 +121,61 @@ def test_a_window_ends(start_client: StartClient) -> None:
 
 
 def test_strangers_share_the_limit_of_their_address(start_client: StartClient) -> None:
-    client = start_client(rate_limit="2/hour")
+    client = start_client(rate_limit="2/hour", public_rate_limit="off")
     statuses = [client.call("GET", "/problems/invalid").status_code for _ in range(3)]
     assert statuses == [200, 200, 429]
     elsewhere = client.call("GET", "/problems/invalid", environ_overrides={"REMOTE_ADDR": "192.0.2.1"})
     assert elsewhere.status_code == 200
+
+
+def test_what_is_refused_counts_for_its_address(start_client: StartClient) -> None:
+    """Guessing tokens and addresses is no way around the limit; a user of the same address has one of its own."""
+    client = start_client(rate_limit="4/hour")
+    token = client.register()["accessToken"]
+    asked = [("GET", "/bookings", None), ("GET", "/me", "guessed"), ("DELETE", "/nothing/here", None)] * 2
+    answers = [client.call(method, path, token=token) for method, path, token in asked]
+    assert [answer.status_code for answer in answers] == [401, 401, 404, 429, 429, 429]
+    assert [answer.headers["RateLimit"].split(";")[1] for answer in answers[:3]] == ["r=2", "r=1", "r=0"]
+    assert answers[3].get_json()["code"] == "too-many-requests"
+    assert {"Retry-After", "X-Request-Id"} <= set(answers[5].headers.keys())
+    assert client.call("GET", "/me", token=token).status_code == 200
+    assert client.call("GET", "/health").status_code == 200
+
+
+def test_what_an_admin_alone_may_do_counts_for_whoever_tries(start_client: StartClient) -> None:
+    client = start_client(rate_limit="2/hour")
+    token = client.register()["accessToken"]
+    assert [client.call("GET", "/jobs", token=token).status_code for _ in range(3)] == [403, 403, 429]
+
+
+@pytest.mark.parametrize(
+    "path", ["/services?q=massage", "/slots", "/availability/explain", "/services/popular", "/calendar/x.ics"]
+)
+def test_strangers_may_search_only_so_often(start_client: StartClient, path: str) -> None:
+    """By address, whatever they ask; a token that is none does not help, and one that is has no part in it."""
+    client = start_client(public_rate_limit="2/hour", rate_limit="1000/hour")
+    token = client.register()["accessToken"]
+    answers = [client.call("GET", path, token=each) for each in (None, "guessed", None)]
+    assert [answer.status_code == 429 for answer in answers] == [False, False, True]
+    assert answers[1].headers["RateLimit-Policy"] == '"public";q=2;w=3600'
+    assert answers[1].headers["RateLimit"].startswith('"public";r=0;')
+    assert client.call("GET", "/problems/invalid").status_code == 429
+    signed_in = client.call("GET", path, token=token)
+    assert signed_in.status_code != 429
+    assert signed_in.headers["RateLimit-Policy"] == '"default";q=1000;w=3600'
+    assert client.call("GET", path, environ_overrides={"REMOTE_ADDR": "192.0.2.1"}).status_code != 429
+
+
+def test_signing_in_and_the_gateways_calls_are_no_searching(start_client: StartClient) -> None:
+    client = start_client(public_rate_limit="1/hour", rate_limit="1000/hour")
+    for _ in range(2):
+        assert client.call("POST", "/auth/refresh", {"refreshToken": "bkr_x"}).status_code == 401
+        assert client.call("POST", "/webhooks/payments/stripe", {}).status_code != 429
+
+
+def test_without_the_limit_for_all_there_is_none_for_strangers(start_client: StartClient) -> None:
+    client = start_client(public_rate_limit="1/hour", rate_limit="off")
+    assert [client.call("GET", "/services").status_code for _ in range(3)] == [200] * 3
 
 
 def test_a_limit_that_is_off_is_not_announced(client: Client) -> None:
@@ -134,7 +184,7 @@ def test_a_limit_that_is_off_is_not_announced(client: Client) -> None:
     assert "RateLimit-Policy" not in answer.headers
 
 
-@pytest.mark.parametrize("setting", ["rate_limit", "sign_in_rate_limit"])
+@pytest.mark.parametrize("setting", ["rate_limit", "public_rate_limit", "sign_in_rate_limit"])
 def test_a_limit_that_cannot_be_read_stops_start_up(start_client: StartClient, setting: str) -> None:
     with pytest.raises(ConfigurationError, match=f"{setting.upper()} is 'often'; write for instance 10/minute"):
         start_client(**{setting: "often"})

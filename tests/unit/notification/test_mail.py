@@ -168,3 +168,10 @@ def test_unsubscribe_tokens() -> None:
     assert unsubscribe.read(replace(SETTINGS, jwt_secret="another secret of thirty-two bytes"), token) is None
     for wrong in ("", "a", "a.b", "é", "x" * 10_000):
         assert unsubscribe.read(SETTINGS, wrong) is None
+
+
+def test_unsubscribe_links_of_old_mails_go_on_working() -> None:
+    """Their tokens had no prefix."""
+    token = LINK.rpartition("/")[2]
+    assert token.startswith("bku_")
+    assert unsubscribe.read(SETTINGS, token.removeprefix("bku_")) == (READER_ID, "booking_confirmed")
