@@ -162,7 +162,7 @@ def _verdicts(
             continue
         verdicts.append(Verdict("free", span, booked(span, one)))
         if counting:
-            picture = _counted(picture, start, verdicts[-1].row["resource_ids"])
+            picture = counted(picture, start, verdicts[-1].row["resource_ids"])
     return _with_alternatives(picture, verdicts) if alternatives else verdicts
 
 
@@ -174,7 +174,7 @@ def _cannot(picture: Picture, span: Span, start: int) -> Verdict:
     return Verdict("refused", span, rule=rule, message=f"The rule {rule} does not allow it.")
 
 
-def _counted(picture: Picture, start: int, resource_ids: Sequence[UUID]) -> Picture:
+def counted(picture: Picture, start: int, resource_ids: Sequence[UUID]) -> Picture:
     """The picture with one booking more in what caps count."""
     for one in picture.candidates:
         if one.id in resource_ids and one.schedule.rules.resource_caps:

@@ -4,7 +4,7 @@ that follow, or all that lie ahead. Each command is one transaction: all of it h
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -15,8 +15,8 @@ from psycopg.types.json import Json
 from bookings import clock, queries
 from bookings.answer import Answer
 from bookings.auth import Actor, Caller, seen_by
-from bookings.availability import slots
-from bookings.booking import bounds, deciding, expiry, moving, reading, recurrence, rules, service, wishes
+from bookings.availability import service as availability
+from bookings.booking import bounds, expiry, reading, recurrence, rules, series_moves, service, wishes
 from bookings.booking.errors import BookingClosed, SeriesRefused, SlotTaken
 from bookings.config import Settings
 from bookings.db import Tx
@@ -28,7 +28,6 @@ from bookings.ids import new_id
 _sql = queries.load("booking")
 _BEGINNING = datetime(1, 1, 1)  # noqa: DTZ001 -- wall clock
 _NAMED = 20
-_NOT_ASKED = ("claims", "customerCaps", "resourceCaps", "resourceCustomerCaps")
 Row = dict[str, Any]
 
 
@@ -87,7 +86,7 @@ def change(
         after = [row | more for row, more in zip(after, terms, strict=True)]
         for row in after:
             wishes.check_time(row["start_at"], row["end_at"], now, settings)
-        _move_claims(tx, settings, rows, after)
+        _move_claims(tx, settings, rows, after, override=override)
     target = _divide(tx, caller, series, zone, rows, by, split=body["scope"] == "following")
     _write(tx, settings, caller, body, target, after, moves=moves)
     return get(tx, actor=caller.actor, series_id=target)
@@ -181,39 +180,28 @@ def _after(row: Row, by: timedelta, length: timedelta | None, zone: ZoneInfo) ->
     return row | {"start_at": start_at, "end_at": end_at, "occurrence": occurrence}
 
 
-def _move_claims(tx: Tx, settings: Settings, before: Sequence[Row], after: Sequence[Row]) -> None:
-    """Give up all old places and take all new ones. Raises SeriesRefused naming what is closed or taken."""
+def _move_claims(
+    tx: Tx, settings: Settings, before: Sequence[Row], after: Sequence[Row], *, override: bool = False
+) -> None:
+    """Give up all old places and take all new ones; `override`: whatever hours, rules and closures say. Raises
+    SeriesRefused naming what is closed or taken."""
     ids = list({id for row in before for id in row["resource_ids"]})
+    if not override:
+        # Caps count what others book at the same moment.
+        locks = series_moves.locks(tx, settings, after)
+        availability.lock(tx, locks[:1])
+        availability.lock(tx, locks[1:])
     tx.all(_sql.keep_schedules, {"resource_ids": ids})
     tx.all(_sql.lock_exclusive, {"resource_ids": ids})
     tx.execute(_sql.drop_claims_of_many, {"ids": [row["id"] for row in before]})
-    _check_open(tx, settings, after)
+    if not override and (refused := series_moves.refused(tx, settings, before, after)):
+        told = [_told(row) | {"status": "refused", "rule": rule} for row, rule in refused[:_NAMED]]
+        raise SeriesRefused(f"{len(refused)} of {len(after)} times are not open.", occurrences=told)
     while lost := _lost(tx, after):
         if not sum(expiry.clear(tx, row) for row in lost):
             raise SeriesRefused(
                 f"{len(lost)} of {len(after)} times are taken.", occurrences=[_told(row) for row in lost[:_NAMED]]
             )
-
-
-def _check_open(tx: Tx, settings: Settings, after: Sequence[Row]) -> None:
-    """Ask hours, closures and rules about the new times, once for all that claim the same for as long. Caps are not
-    asked: no booking more comes of a move. Raises SeriesRefused."""
-    alike: dict[Any, list[Row]] = {}
-    for row in after:
-        alike.setdefault((tuple(row["resource_ids"]), row["end_at"] - row["start_at"]), []).append(row)
-    refused = []
-    for rows in alike.values():
-        starts = sorted({int(row["start_at"].timestamp()) for row in rows})
-        lower, upper = (datetime.fromtimestamp(at, UTC) for at in (starts[0], starts[-1] + 1))
-        picture = moving.read_booking(tx, settings, rows[0], lower, upper)
-        shut = {one.start for one in slots.each(picture, starts, whatever_is_claimed=True) if not one.enough}
-        for row in rows:
-            if int(row["start_at"].timestamp()) in shut:
-                forbidding = deciding.forbidding(picture, row["start_at"])
-                rule = next((one for one in forbidding if one not in _NOT_ASKED), None)
-                refused += [_told(row) | {"status": "refused", "rule": rule}] if rule else []
-    if refused:
-        raise SeriesRefused(f"{len(refused)} of {len(after)} times are not open.", occurrences=refused[:_NAMED])
 
 
 class _NotAll(Exception):
