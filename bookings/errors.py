@@ -42,6 +42,12 @@ class NotFound(DomainError):
     code = "not-found"
 
 
+class UnsupportedMediaType(DomainError):
+    """This cannot be sent in this form; the documentation of the route names its media type."""
+
+    code = "unsupported-media-type"
+
+
 class Unauthorized(DomainError):
     """The request needs valid credentials.
 

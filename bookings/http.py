@@ -17,7 +17,7 @@ from bookings import idempotency
 from bookings.answer import Answer
 from bookings.auth import Caller
 from bookings.db import Database, Tx
-from bookings.errors import BadRequest, DomainError, Invalid
+from bookings.errors import BadRequest, DomainError, Invalid, UnsupportedMediaType
 from bookings.web import JsonResponse
 
 JSON = "application/json"
@@ -25,10 +25,18 @@ BODY_LIMIT = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
+class Media:
+    """A body that is text of another media type than JSON, at most so many bytes of UTF-8."""
+
+    media_type: str
+    longest: int
+
+
+@dataclass(frozen=True, slots=True)
 class Contract:
     """What a route takes and gives; the OpenAPI document is generated from it."""
 
-    body: type[Schema] | None
+    body: type[Schema] | Media | None
     query: type[Schema] | None
     answers: dict[int, Any]
     problems: tuple[type[DomainError], ...]
@@ -39,21 +47,22 @@ class Contract:
 def endpoint(
     *,
     answers: dict[int, Any],
-    body: type[Schema] | None = None,
+    body: type[Schema] | Media | None = None,
     query: type[Schema] | None = None,
     problems: Iterable[type[DomainError]] = (),
     conditional: bool = False,
     replayable: bool = True,
     quick: Callable[[dict[str, Any]], dict[str, Any] | None] | None = None,
 ) -> Callable[[Callable[..., Answer]], Callable[..., Response]]:
-    """Give a view its contract: `body` and `query` are validated and passed on under these names.
+    """Give a view its contract: `body` and `query` are validated and passed on under these names; a Media as a string.
 
     `answers` maps each successful status to its schema (None: no content); `problems` names the errors it may raise
     beyond those every route shares; `conditional` says that it honours If-Match; `replayable=False` that a POST
     answers with something that must not be kept, so that an Idempotency-Key means nothing to it; `quick` loads an
     ordinary body without the schema, or returns None. Raises Invalid naming every wrong field.
     """
-    load_body = body() if body else None
+    text = body if isinstance(body, Media) else None
+    load_body = body() if body and not isinstance(body, Media) else None
     load_query = _remembering(query()) if query else None
 
     def decorate(view: Callable[..., Answer]) -> Callable[..., Response]:
@@ -64,6 +73,8 @@ def endpoint(
             if load_body is not None:
                 sent = read_json()
                 kwargs["body"] = (quick(sent) if quick else None) or load(load_body, sent)
+            if text is not None:
+                kwargs["body"] = read_text(text)
             return respond(view(**kwargs))
 
         call.contract = Contract(body, query, answers, tuple(problems), conditional, replayable)  # type: ignore[attr-defined]
@@ -135,6 +146,17 @@ def read_json() -> dict[str, Any]:
     if not request.is_json:
         raise BadRequest("Send the body as application/json.")
     return parse_object(raw)
+
+
+def read_text(kind: Media) -> str:
+    """The body as text. Raises UnsupportedMediaType, Invalid, or 413 as an HTTP error."""
+    if request.mimetype != kind.media_type:
+        raise UnsupportedMediaType(f"Send the body as {kind.media_type}.")
+    request.max_content_length = kind.longest
+    try:
+        return request.get_data(cache=False).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Invalid([("body", "Is not UTF-8.")]) from None
 
 
 def parse_object(raw: bytes | str) -> dict[str, Any]:

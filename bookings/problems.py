@@ -23,6 +23,7 @@ _STATUS: dict[type[DomainError], int] = {
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.PreconditionFailed: 412,
+    errors.UnsupportedMediaType: 415,
     errors.TooManyRequests: 429,
     errors.Unavailable: 503,
     errors.DomainError: 422,
@@ -31,7 +32,7 @@ _HTTP_CODES = {400: "bad-request", 404: "not-found", 405: "method-not-allowed", 
 #: problems that no DomainError stands for, because Flask finds them or nobody expected them
 _OTHERS = {
     "method-not-allowed": "HTTP 405\n\nThe resource does not take this method; Allow names those it takes.\n",
-    "body-too-large": "HTTP 413\n\nThe body is larger than 64 KiB.\n",
+    "body-too-large": "HTTP 413\n\nThe body is larger than the route takes: 64 KiB unless it says otherwise.\n",
     "internal": "HTTP 500\n\nThe service made a mistake. The operators find it in the log under the requestId.\n",
 }
 

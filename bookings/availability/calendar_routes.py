@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +11,8 @@ from flask import Blueprint, current_app, g
 from bookings import http
 from bookings.answer import Answer
 from bookings.availability import calendars
-from bookings.availability.calendar_schemas import Calendar, CalendarList, NewCalendar
-from bookings.availability.errors import TooManyCalendars
+from bookings.availability.calendar_schemas import UPLOAD, Calendar, CalendarList, NewCalendar, UploadQuery
+from bookings.availability.errors import CalendarOfAddress, TooManyCalendars
 from bookings.errors import Forbidden, Invalid, NotFound
 from bookings.http import caller, database, endpoint
 
@@ -25,6 +26,22 @@ def create(resource_id: UUID, body: dict[str, Any]) -> Answer:
     settings = current_app.extensions["settings"]
     return http.run(
         lambda tx: calendars.create(tx, settings=settings, caller=caller(), resource_id=resource_id, body=body)
+    )
+
+
+@blueprint.put("/resources/<uuid:resource_id>/calendars/<uuid:calendar_id>")
+@endpoint(
+    body=UPLOAD,
+    query=UploadQuery,
+    answers={200: Calendar, 201: Calendar},
+    problems=(NotFound, Forbidden, Invalid, TooManyCalendars, CalendarOfAddress),
+)
+def upload(resource_id: UUID, calendar_id: UUID, query: Mapping[str, Any], body: str) -> Answer:
+    """Send a calendar as a file, under an id that you choose; again under the same id to put another in its place."""
+    return http.run(
+        lambda tx: calendars.upload(
+            tx, caller=caller(), resource_id=resource_id, calendar_id=calendar_id, name=query.get("name"), text=body
+        )
     )
 
 

@@ -8,14 +8,23 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from bookings.availability import fetching
 from bookings.fields import CONTROL, Input, Instant, Text
+from bookings.http import Media
 
-#: what fits into a request
+#: what fits into a JSON body
 LONGEST_UPLOAD = 60_000
+#: a calendar as a body of its own: as much as is read from an address
+UPLOAD = Media("text/calendar", fetching.Limits().size)
 
 
 def _printable(text: str) -> None:
     if CONTROL.search(text):
         raise ValidationError("Must not contain control characters.")
+
+
+class UploadQuery(Input):
+    """What it is called."""
+
+    name = Text(shortest=1, longest=200)
 
 
 class NewCalendar(Input):

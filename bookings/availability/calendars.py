@@ -14,7 +14,7 @@ from bookings import queries
 from bookings.answer import Answer
 from bookings.auth import Actor, Caller, seen_by
 from bookings.availability import fetching, locking, opening, other_calendars
-from bookings.availability.errors import TooManyCalendars
+from bookings.availability.errors import CalendarOfAddress, TooManyCalendars
 from bookings.availability.fetching import Limits, Refused
 from bookings.availability.hours import Interval
 from bookings.availability.layers import RESOURCE
@@ -24,6 +24,7 @@ from bookings.clock import now
 from bookings.config import Settings
 from bookings.db import Database, Tx
 from bookings.errors import Forbidden, Invalid, NotFound
+from bookings.fields import CONTROL
 from bookings.ids import new_id
 from bookings.job import service as jobs
 
@@ -43,11 +44,8 @@ def create(tx: Tx, *, settings: Settings, caller: Caller, resource_id: UUID, bod
     """Have a calendar read from now on. Raises NotFound, Forbidden, Invalid, TooManyCalendars."""
     _check(settings, body)
     own = locking.lock_resources(tx, caller=caller, ids=[resource_id])
-    counted = tx.one(_sql.count_calendars, {"resource_id": resource_id})
-    assert counted is not None
-    if counted["calendars"] >= MOST:
-        raise TooManyCalendars
     id = new_id()
+    _check_number(tx, resource_id, id)
     values = {"id": id, "resource_id": resource_id, "name": body["name"], "now": now()}
     row = tx.one(_sql.add_calendar, values | {"url": body.get("url"), "content": body.get("ics")})
     assert row is not None
@@ -56,15 +54,45 @@ def create(tx: Tx, *, settings: Settings, caller: Caller, resource_id: UUID, bod
     return Answer(row["document"], 201, {"Location": f"/calendars/{id}"})
 
 
+def upload(tx: Tx, *, caller: Caller, resource_id: UUID, calendar_id: UUID, name: str | None, text: str) -> Answer:
+    """Put a calendar's text under an id of the sender's choice: 201 when it is new, 200 when it takes the place of what
+    was sent before. Raises NotFound, Forbidden, Invalid, TooManyCalendars, CalendarOfAddress."""
+    _check_text(text, "body")
+    own = locking.lock_resources(tx, caller=caller, ids=[resource_id])
+    _check_number(tx, resource_id, calendar_id)
+    values = {"id": calendar_id, "resource_id": resource_id, "name": name, "content": text, "now": now()}
+    row = tx.one(_sql.put_calendar, values)
+    if row is None:
+        known = tx.one(_sql.find_calendar, seen_by(caller.actor) | {"id": calendar_id})
+        raise CalendarOfAddress if known and known["resource_id"] == resource_id else NotFound
+    jobs.enqueue(tx, kind=KIND, payload={"calendarId": str(calendar_id)}, key=str(calendar_id))
+    _record(tx, caller, resource_id, own, after=orjson.loads(row["document"]))
+    headers = {"Location": f"/calendars/{calendar_id}"}
+    return Answer(row["document"], 201 if row["made"] else 200, headers if row["made"] else {})
+
+
+def _check_number(tx: Tx, resource_id: UUID, id: UUID) -> None:
+    counted = tx.one(_sql.count_calendars, {"resource_id": resource_id, "id": id})
+    assert counted is not None
+    if counted["calendars"] >= MOST:
+        raise TooManyCalendars
+
+
 def _check(settings: Settings, body: Mapping[str, Any]) -> None:
     if "url" in body:
         if text := fetching.wrong(body["url"], internal=settings.calendar_internal):
             raise Invalid([("url", text)])
         return
+    _check_text(body["ics"], "ics")
+
+
+def _check_text(text: str, field: str) -> None:
+    if CONTROL.search(text):
+        raise Invalid([(field, "Must not contain control characters.")])
     try:
-        other_calendars.read(body["ics"])
+        other_calendars.read(text)
     except UnreadableCalendar as error:
-        raise Invalid([("ics", str(error))]) from None
+        raise Invalid([(field, str(error))]) from None
 
 
 def _record(tx: Tx, caller: Caller, resource_id: UUID, own: bool, **what: Any) -> None:
@@ -178,7 +206,7 @@ def _source(settings: Settings, row: Row) -> fetching.Fetched:
 def write(tx: Tx, row: Row, times: list[Interval], marks: Mapping[str, datetime | str | None]) -> None:
     """Put what a calendar says in the place of what it said; the resource is only counted up when that differs."""
     locking.lock_quietly(tx, ids=[row["resource_id"]])
-    if tx.one(_sql.lock_calendar_row, {"id": row["id"]}) is None:
+    if tx.one(_sql.lock_calendar_row, {"id": row["id"], "content": row["content"]}) is None:
         return
     before = [(one["lower"], one["upper"]) for one in tx.all(_sql.busy_times, {"id": row["id"]})]
     # What is over is cut off anew each time, and changes nothing for anybody.

@@ -30,6 +30,12 @@ class ClosureOfCalendar(Conflict):
     code = "closure-of-calendar"
 
 
+class CalendarOfAddress(Conflict):
+    """This calendar is read from its address; delete it, or send the file under another id."""
+
+    code = "calendar-of-address"
+
+
 class TooManyCalendars(Conflict):
     """A resource can have at most 20 other calendars; remove one first."""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from marshmallow import Schema
 from werkzeug.routing import IntegerConverter, Rule, UUIDConverter
 
 from bookings import errors
 from bookings.errors import DomainError
-from bookings.http import Contract
+from bookings.http import Contract, Media
 from bookings.platform import responses
 from bookings.platform.schema_mapping import Plugin
 
@@ -76,17 +77,23 @@ class Operation:
             described["description"] = text
         if parameters := self._parameters():
             described["parameters"] = parameters
-        if self._contract.body is not None:
+        if isinstance(self._contract.body, Media):
+            media = self._contract.body
+            shape = {"type": "string", "description": f"At most {media.longest // 1024} KiB of UTF-8."}
+            described["requestBody"] = {"required": True, "content": {media.media_type: {"schema": shape}}}
+        elif self._contract.body is not None:
             content = {"application/json": {"schema": self._contract.body}}
-            described["requestBody"] = {"required": self._needs_body(), "content": content}
+            described["requestBody"] = {"required": self._needs_body(self._contract.body), "content": content}
         return described
 
     def problems(self) -> list[type[DomainError]]:
         """What this operation may answer instead, beyond what is wrong with HTTP itself."""
         contract = self._contract
+        takes_text = isinstance(contract.body, Media)
         takes_input = contract.body is not None or contract.query is not None or self._replayable
         found: list[tuple[bool, type[DomainError]]] = [
-            (contract.body is not None, errors.BadRequest),
+            (contract.body is not None and not takes_text, errors.BadRequest),
+            (takes_text, errors.UnsupportedMediaType),
             (self._guarded, errors.Unauthorized),
             (bool(self._rule.arguments), errors.NotFound),
             (contract.conditional, errors.PreconditionFailed),
@@ -100,9 +107,8 @@ class Operation:
     def _uses_database(self) -> bool:
         return self._rule.endpoint.partition(".")[0] not in ("platform", "problems")
 
-    def _needs_body(self) -> bool:
-        assert self._contract.body is not None
-        return any(field.required for field in self._contract.body().fields.values())
+    def _needs_body(self, body: type[Schema]) -> bool:
+        return any(field.required for field in body().fields.values())
 
     def _parameters(self) -> list[Any]:
         found: list[Any] = [self._path_parameter(name) for name in sorted(self._rule.arguments)]

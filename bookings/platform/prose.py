@@ -8,7 +8,8 @@ ABOUT = """\
 Takes bookings for people's time, rooms and equipment, and never books anything twice.
 
 **Instants** are RFC 3339 text; answers are in UTC with `Z`. A time without an offset is refused.
-**Unknown fields** are refused, so that a misspelt one cannot be ignored. Bodies may have 64 KiB.
+**Unknown fields** are refused, so that a misspelt one cannot be ignored. Bodies may have 64 KiB, if an
+operation does not say more.
 
 **Problems** are `application/problem+json` (RFC 9457) with a stable `code`; `type` leads to its explanation.
 

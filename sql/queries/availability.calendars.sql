@@ -22,14 +22,24 @@
 (%(is_admin)s::boolean OR EXISTS (SELECT FROM resources WHERE id = k.resource_id AND owner_id = %(actor_id)s::uuid))
 
 -- name: count_calendars
--- How many a resource has.
-SELECT count(*) AS calendars FROM calendars WHERE resource_id = %(resource_id)s
+-- How many others a resource has.
+SELECT count(*) AS calendars FROM calendars WHERE resource_id = %(resource_id)s AND id <> %(id)s
 
 -- name: add_calendar
 -- A new calendar, to be read at once.
 INSERT INTO calendars AS k (id, resource_id, name, url, content, next_refresh_at, created_at)
 VALUES (%(id)s, %(resource_id)s, %(name)s, %(url)s, %(content)s, %(now)s, %(now)s)
 RETURNING {calendar_document} AS document
+
+-- name: put_calendar
+-- A file under an id that its sender chose: a new calendar, or another text of the same; nothing when the id is that of
+-- another resource's calendar or of one that is read from an address.
+INSERT INTO calendars AS k (id, resource_id, name, content, next_refresh_at, created_at)
+VALUES (%(id)s, %(resource_id)s, %(name)s, %(content)s, %(now)s, %(now)s)
+ON CONFLICT (id) DO UPDATE SET content = excluded.content, name = coalesce(excluded.name, k.name),
+       next_refresh_at = excluded.next_refresh_at
+ WHERE k.resource_id = excluded.resource_id AND k.url IS NULL
+RETURNING {calendar_document} AS document, k.created_at = %(now)s AS made
 
 -- name: find_calendar
 -- One calendar for somebody entitled to it.
@@ -77,8 +87,9 @@ SELECT extract(epoch FROM lower(during))::bigint AS lower, extract(epoch FROM up
   FROM closures WHERE calendar_id = %(id)s ORDER BY lower(during)
 
 -- name: lock_calendar_row
--- A calendar about to be written; nothing when it was removed meanwhile.
-SELECT id FROM calendars WHERE id = %(id)s AND next_refresh_at IS NOT NULL FOR UPDATE
+-- A calendar about to be written; nothing when it was removed meanwhile, or another file was put in its place.
+SELECT id FROM calendars
+ WHERE id = %(id)s AND next_refresh_at IS NOT NULL AND content IS NOT DISTINCT FROM %(content)s::text FOR UPDATE
 
 -- name: write_busy_times
 -- What a calendar says now.

@@ -27,6 +27,7 @@ WORLD: dict[str, str] = json.loads(os.environ["FUZZ_WORLD"])
 _hours = itertools.count(1)
 _asked: Counter[str] = Counter()
 
+schemathesis.serializer.alias("text/calendar", "text/plain")
 schemathesis.openapi.format("iso-3166-1-alpha-2", st.sampled_from(sorted(COUNTRIES)))
 schemathesis.openapi.format("iana-time-zone", st.sampled_from(sorted(available_timezones() - {"Factory", "localtime"})))
 
@@ -39,6 +40,8 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
         return
     if case.headers and "Idempotency-Key" in case.headers:
         case.headers["Idempotency-Key"] = str(uuid4())
+    if case.operation.label == "PUT /resources/{resourceId}/calendars/{calendarId}":
+        case.body = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//fuzz//\r\nEND:VCALENDAR\r\n"
     if case.operation.label == "POST /bookings" and isinstance(case.body, dict):
         start = datetime.now(UTC).replace(microsecond=0) + timedelta(days=2, hours=next(_hours))
         case.body |= {

@@ -116,6 +116,7 @@ ROWS = (
     Row("POST", "/resources/{resourceId}/calendars", (401, 403, 403, 201, 403, 201), send="other calendar"),
     Row("GET", "/resources/{resourceId}/calendars", (401, 403, 403, 200, 403, 200)),
     # The calendar closes a room of the provider.
+    Row("PUT", "/resources/{resourceId}/calendars/{calendarId}", (401, 403, 403, 201, 403, 201), send="calendar file"),
     Row("GET", "/calendars/{calendarId}", (401, 404, 404, 200, 404, 200)),
     Row("POST", "/calendars/{calendarId}/refresh", (401, 404, 404, 202, 404, 202), send="nothing"),
     Row("DELETE", "/calendars/{calendarId}", (401, 404, 404, 204, 404, 204)),

@@ -28,6 +28,7 @@ _hours = itertools.count(1)
 _numbers = itertools.count(1)
 Json = dict[str, Any]
 #: as open as can be: the rows of bookings stay what they are
+CALENDAR = "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:x\nEND:VCALENDAR\n"
 ALL_DAY = {"from": "00:00", "to": "24:00"}
 
 
@@ -101,6 +102,7 @@ class Cast(Joining):
         path = path.replace("{reportId}", self.report(row.given)) if "{reportId}" in path else path
         path = path.replace("{scheduleId}", self.schedule()) if "{scheduleId}" in path else path
         path = path.replace("{gateway}", "test")
+        path = path.replace("{calendarId}", str(uuid4())) if row.send == "calendar file" else path
         path = path.replace("{entryId}", self.entry(row.given)) if "{entryId}" in path else path
         if path == "/sessions":
             path += f"?serviceId={uuid4()}&from=2027-01-01T00:00:00Z&to=2027-02-01T00:00:00Z"
@@ -279,7 +281,8 @@ class Cast(Joining):
             "schedule": lambda: {"kind": "bookings", "every": "daily", "at": "06:30"},
             "hours": lambda: {"weekly": {name: [ALL_DAY] for name in WEEKDAYS}, "rules": {"slotIntervalMinutes": 5}},
             "closure": self.closing,
-            "other calendar": lambda: {"ics": "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:x\nEND:VCALENDAR\n"},
+            "calendar file": dict,
+            "other calendar": lambda: {"ics": CALENDAR},
             "day": lambda: {"hours": [ALL_DAY], "note": f"By {role}"},
             "pause": lambda: {"active": False},
             "failure": lambda: {"error": "Mailbox is full"},
@@ -316,11 +319,16 @@ def _give_password(cast: Cast) -> None:
     cast.world.query("UPDATE users SET password_hash = %s WHERE password_hash IS NULL", hashed)
 
 
+def sent(row: Row, body: Json | None) -> dict[str, Any]:
+    """How a row's body travels."""
+    return {"data": CALENDAR, "content_type": "text/calendar"} if row.send == "calendar file" else {"json": body}
+
+
 def ask(cast: Cast, row: Row, role: str) -> TestResponse:
     """One request of the matrix."""
     path, body = cast.path(row), cast.body(row.send, role)
     with as_upgrade(row.path) as more:
-        answer = cast.client.call(row.method, path, body, token=cast.token(role), **more)
+        answer = cast.client.call(row.method, path, token=cast.token(role), **sent(row, body), **more)
         answer.close()
         return answer
 
@@ -349,7 +357,7 @@ def test_what_is_refused_changes_nothing(cast: Cast, row: Row) -> None:
             continue
         path, body = cast.path(row), cast.body(row.send, role)
         before = fingerprint(cast.world)
-        answer = cast.client.call(row.method, path, body, token=cast.token(role))
+        answer = cast.client.call(row.method, path, token=cast.token(role), **sent(row, body))
         assert answer.mimetype == "application/problem+json"
         assert answer.get_json()["status"] == answer.status_code == status
         assert fingerprint(cast.world) == before, f"{role} changed something"

@@ -11,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from bookings import create_app
+from bookings.http import Media
 from bookings.platform import openapi
 from tests.guards.app import make_app
 from tests.support.people import settings_for
@@ -65,7 +66,7 @@ def test_examples_are_accepted(app: Flask, document: Json) -> None:
     """The example of a body passes the schema that validates requests."""
     for rule in app.url_map.iter_rules():
         contract = openapi.contract_of(app, rule)
-        if contract.body is not None:
+        if contract.body is not None and not isinstance(contract.body, Media):
             (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
             body = document["paths"][openapi.path_of(rule)][method.lower()]["requestBody"]
             contract.body().load(body["content"]["application/json"]["example"])
