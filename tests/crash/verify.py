@@ -17,6 +17,8 @@ from tests.crash.traffic import LEAD, Ledger
 Connection = psycopg.Connection[Any]
 #: a reminder that was due this soon after its booking was made may or may not have been planned
 _DOUBT = timedelta(seconds=1)
+#: a job whose lease ended, or whose time came, so long ago should have been taken up by a living worker
+TAKEN_UP = timedelta(seconds=15)
 
 
 def broken_promises(
@@ -30,6 +32,7 @@ def broken_promises(
         *_stream(connection, published, followed),
         *_reminders(connection, ledger),
         *_notifications(connection, ledger),
+        *left_jobs(connection),
         *damage,
     ]
 
@@ -111,3 +114,17 @@ def _notifications(connection: Connection, ledger: Ledger) -> Iterator[str]:
         for cause in ("booking_created", *(("booking_cancelled",) if promise.cancelled else ())):
             if told.get((promise.booking, cause)) != 1:
                 yield f"the {cause} of {promise.key} was told {told.get((promise.booking, cause), 0)} times"
+
+
+def left_jobs(connection: Connection) -> Iterator[str]:
+    """What a killed worker had was taken over when its lease ended, and what is due is done by somebody."""
+    rows = connection.execute(
+        """SELECT id::text, kind, state, attempts, extract(epoch FROM now() - since)::integer AS late
+             FROM jobs, LATERAL (SELECT CASE WHEN state = 'running' THEN leased_until
+                                             WHEN state IN ('waiting', 'failed') THEN run_at END AS since) AS due
+            WHERE since < now() - %s::interval ORDER BY since""",
+        [TAKEN_UP],
+    ).fetchall()
+    for id, kind, state, attempts, late in rows:
+        story = "was never taken over" if state == "running" else f"is {state} and nobody does it"
+        yield f"the job {id} ({kind}, attempt {attempts}) {story}, for {late} s now"
