@@ -27,7 +27,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from bookings import clock, queries
-from bookings.availability import assignment, layers, picture
+from bookings.availability import assignment, hours, layers, picture
 from bookings.availability.assignment import Assigned
 from bookings.availability.layers import SILENT, Layer, Schedule
 from bookings.availability.picture import Booked, Candidate, Group, Picture, Terms
@@ -353,27 +353,41 @@ def _with_counts(reader: Reader, found: Picture, asked: Mapping[str, Any]) -> Pi
     if not capped and not customers:
         return found
     counted_from, counted_to = _around(found.lower, found.upper)
+    days = _dates(counted_from, counted_to)
+    zones = {one.zone: one.schedule.calendar.zone for one in capped}
+    numbers = {name: number for number, name in enumerate(zones, 1)}
+    midnights = (hours.instant(day, 0, zone) for zone in zones.values() for day in days)
     params = {
         **asked,
         "customer_id": asked["customer_id"] if customers else None,
         "resource_ids": array([str(one.id) for one in capped]),
-        "zones": array([one.zone for one in capped]),
+        "zones": array([str(numbers[one.zone]) for one in capped]),
+        "midnights": array([datetime.fromtimestamp(second, UTC).isoformat() for second in midnights]),
+        "dates": len(days),
         "counted_from": counted_from,
         "counted_to": counted_to,
-        "business_zone": found.business_zone.key,
     }
     booked = []
     for one in capped:
         one.bookings = {}
     for number, day, bookings, service_id, resource_ids in reader.hot_rows(_COUNTED, params):
-        on = date.fromisoformat((day or b"").decode())
+        on = int(day or 0)
         if at := int(number or 0):
-            capped[at - 1].bookings = {**capped[at - 1].bookings, on: int(bookings or 0)}
+            if on:  # else before all of these dates
+                capped[at - 1].bookings = {**capped[at - 1].bookings, days[on - 1]: int(bookings or 0)}
         else:
             ids = (resource_ids or b"").decode().strip("{}").split(",")
             of = UUID(service_id.decode()) if service_id else None
-            booked.append(Booked(on, of, frozenset(UUID(id) for id in ids if id)))
+            booked.append(
+                Booked(hours.local_date(on, found.business_zone), of, frozenset(UUID(id) for id in ids if id))
+            )
     return replace(found, customer=tuple(booked))
+
+
+def _dates(lower: datetime, upper: datetime) -> list[date]:
+    """All dates from then until then whose midnights can be told in any zone."""
+    first, last = max(lower.date(), date.min + _MARGIN), min(upper.date(), date.max - _MARGIN)
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
 def _around(lower: int, upper: int) -> tuple[datetime, datetime]:

@@ -90,22 +90,27 @@ SELECT 'S', c.id, NULL, taken.during, taken.units, taken.places
 
 -- name: counted
 -- How many bookings begin on each local date, for caps: of resources (number from 1), holds included; and each booking of
--- the customer with its service and resources, holds included.
-SELECT c.number::integer AS number, (a.start_at AT TIME ZONE c.zone)::date::text AS day, count(*)::integer AS bookings,
+-- the customer (number 0) with the second of its start, its service and resources, holds included. Which instants are
+-- the midnights of local dates is told, one zone after the other, so many dates of each; the day is which of them was
+-- last. For PostgreSQL may know other time zones than Python, which knows when it is open.
+SELECT c.number::integer AS number, width_bucket(a.start_at, c.midnights)::bigint AS day, count(*)::integer AS bookings,
        NULL AS service_id, NULL AS resource_ids
-  FROM unnest(%(resource_ids)s::uuid[], %(zones)s::text[]) WITH ORDINALITY AS c (id, zone, number)
+  FROM (SELECT r.id, r.number,
+               (%(midnights)s::timestamptz[])[(r.zone - 1) * %(dates)s::integer + 1 : r.zone * %(dates)s] AS midnights
+          FROM unnest(%(resource_ids)s::uuid[], %(zones)s::integer[]) WITH ORDINALITY AS r (id, zone, number)
+        OFFSET 0) AS c
   JOIN allocations AS a ON a.resource_id = c.id
  WHERE a.start_at >= %(counted_from)s::timestamptz AND a.start_at < %(counted_to)s::timestamptz AND a.released_at IS NULL
    AND (a.expires_at IS NULL OR a.expires_at > clock_timestamp())
    AND (a.booking_id = %(ignored_booking)s::uuid) IS NOT TRUE AND (a.hold_id = %(ignored_hold)s::uuid) IS NOT TRUE
  GROUP BY 1, 2
 UNION ALL
-SELECT 0, (b.start_at AT TIME ZONE %(business_zone)s::text)::date::text, 1, b.service_id::text, b.resource_ids::text
+SELECT 0, floor(extract(epoch FROM b.start_at))::bigint, 1, b.service_id::text, b.resource_ids::text
   FROM bookings AS b
  WHERE b.user_id = %(customer_id)s::uuid AND b.start_at >= %(counted_from)s AND b.start_at < %(counted_to)s
    AND b.status NOT IN ('cancelled', 'declined') AND (b.id = %(ignored_booking)s) IS NOT TRUE
 UNION ALL
-SELECT 0, (h.start_at AT TIME ZONE %(business_zone)s)::date::text, 1, h.service_id::text, h.resource_ids::text
+SELECT 0, floor(extract(epoch FROM h.start_at))::bigint, 1, h.service_id::text, h.resource_ids::text
   FROM holds AS h
  WHERE h.user_id = %(customer_id)s AND h.start_at >= %(counted_from)s AND h.start_at < %(counted_to)s
    AND h.state = 'active' AND h.expires_at > clock_timestamp() AND (h.id = %(ignored_hold)s) IS NOT TRUE

@@ -98,15 +98,17 @@ MUTATIONS = (
         "places of a session ignored", "min(candidate.capacity, places or candidate.capacity)", "candidate.capacity"
     ),
     _lanes("cap reached one too late", "bookings[day] >= caps.day", "bookings[day] > caps.day"),
-    _sql(
+    Mutation(
         "caps of a resource by the wrong clock",
-        "SELECT c.number::integer AS number, (a.start_at AT TIME ZONE c.zone)",
-        "SELECT c.number::integer AS number, (a.start_at AT TIME ZONE 'UTC')",
+        AVAILABILITY + "service.py",
+        "hours.instant(day, 0, zone) for zone in",
+        'hours.instant(day, 0, ZoneInfo("UTC")) for zone in',
     ),
-    _sql(
+    Mutation(
         "caps of a customer by the wrong clock",
-        "(b.start_at AT TIME ZONE %(business_zone)s::text)",
-        "(b.start_at AT TIME ZONE coalesce('UTC', %(business_zone)s::text))",
+        AVAILABILITY + "service.py",
+        "hours.local_date(on, found.business_zone)",
+        'hours.local_date(on, ZoneInfo("UTC"))',
     ),
     _sql("holds do not count for caps of a customer", "AND h.state = 'active'", "AND false AND h.state = 'active'"),
     _sql("expired holds still block", _LIVE, "AND NOT a.overbooked"),
