@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import zoneinfo
+from collections.abc import Iterator
 from datetime import date
+from importlib.resources import files
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -67,3 +71,31 @@ def test_who_is_named_serves_what_the_fewest_can(house: House) -> None:
     wish = Wish("yoga", 30, customer="carl", resource="red")
     assert len(agree(house, wish)) == 4
     assert house.book(wish, NOON).status_code == 201
+
+
+@pytest.fixture
+def moved(tmp_path: Path) -> Iterator[ZoneInfo]:
+    """A zone that has moved nine hours east, as Python knows already and PostgreSQL does not."""
+    name = "Antarctica/Troll"
+    (tmp_path / "Antarctica").mkdir()
+    (tmp_path / name).write_bytes(files("tzdata").joinpath("zoneinfo", "Asia", "Tokyo").read_bytes())
+    zoneinfo.reset_tzpath([str(tmp_path)])
+    ZoneInfo.clear_cache(only_keys=[name])
+    yield ZoneInfo(name)
+    zoneinfo.reset_tzpath()
+    ZoneInfo.clear_cache(only_keys=[name])
+
+
+@pytest.mark.parametrize("cap", ["resourceCaps", "customerCaps"])
+def test_days_are_counted_by_the_clock_by_which_is_open(house: House, moved: ZoneInfo, cap: str) -> None:
+    """Morocco gave up its summer time: PostgreSQL knew, and the zones of the system, which Python takes, did not."""
+    house.empty(moved, NOON - 1440)
+    house.person("carl")
+    house.resource(Resource("ann", moved))
+    house.service(Service("yoga", ["ann"]), [30])
+    house.say("", None, None, {cap: {"day": 1}})
+    wish = Wish("yoga", 30, customer="carl")
+    next_day = reached(moved, DAY, 1440)
+    assert house.book(wish, next_day + 30).status_code == 201
+    assert len(agree(house, wish, next_day - 120, next_day)) == 8
+    assert agree(house, wish, next_day, next_day + 120) == {}
