@@ -196,12 +196,18 @@ WITH asked AS (
 ), {booked_of_service}, {booked_and_told}
 
 -- fragment: room
--- Whether resource `r` has room for the claim `w` (during, units, places).
+-- Whether resource `r` has room for the claim `w` (during, units, places), also beside sessions that allow only so many:
+-- what its constraints would say.
 (CASE WHEN r.exclusive
     THEN NOT EXISTS (SELECT FROM allocations AS a
          WHERE a.resource_id = r.id AND a.exclusive AND a.released_at IS NULL AND NOT a.overbooked
            AND a.during && w.during AND (a.expires_at IS NULL OR a.expires_at > clock_timestamp()))
-    ELSE peak_claimed(r.id, w.during) + w.units <= least(r.capacity, w.places) END AND r.capacity >= w.units)
+    ELSE peak_claimed(r.id, w.during) + w.units <= least(r.capacity, w.places)
+         AND NOT EXISTS (SELECT FROM allocations AS a
+         WHERE a.resource_id = r.id AND NOT a.exclusive AND a.released_at IS NULL AND NOT a.overbooked
+           AND a.during && w.during AND (a.expires_at IS NULL OR a.expires_at > clock_timestamp())
+           AND a.places < r.capacity AND peak_claimed(r.id, a.during * w.during) + w.units > a.places)
+    END AND r.capacity >= w.units)
 
 -- name: standing
 -- The booking itself when its first try was committed and only the answer was lost; whether its customer is somebody.

@@ -13,7 +13,7 @@ import pytest
 
 from tests.factories import World
 from tests.integration.availability.house import House
-from tests.support.model import Need, Resource, Service, Wish
+from tests.support.model import Booking, Need, Resource, Service, Wish
 from tests.support.people import Client
 from tests.support.wall import reached
 
@@ -71,6 +71,20 @@ def test_who_is_named_serves_what_the_fewest_can(house: House) -> None:
     wish = Wish("yoga", 30, customer="carl", resource="red")
     assert len(agree(house, wish)) == 4
     assert house.book(wish, NOON).status_code == 201
+
+
+def test_staff_may_book_beside_a_session_that_is_full(house: House) -> None:
+    """There is a unit left of the hall, but not for as long as the session stands: 409 instead of a marked claim."""
+    house.resource(Resource("hall", UTC, "workspace", capacity=3))
+    house.service(Service("yoga", ["hall"], places=2), [30])
+    assert house.book(Wish("yoga", 30, 2, "carl"), NOON).status_code == 201
+    assert house.overbook(Booking("new", ("hall",), NOON + 10, NOON + 20, customer="carl")).status_code == 201
+    (session, beside) = house.town.bookings.values()
+    assert beside.beside == ("hall",)
+    assert len(agree(house, Wish("yoga", 30, 2, "carl"))) == 2
+    house.cancel(session.id)
+    assert house.town.bookings[beside.id].beside == ()
+    assert set(agree(house, Wish("yoga", 30, 1, "carl"), NOON, NOON + 30)) == {NOON, NOON + 15}
 
 
 @pytest.fixture
