@@ -127,6 +127,8 @@ class Truth(RuleBasedStateMachine):
             name = self.one_of(names, second)
             self.house.add_rules(name, self._nearly(near, service, look.customer, start, number))
         self._agree(f"say nearly: {near.kind}", look, start)
+        if near.kind == "grid":  # of most use where clocks change
+            self.compare("look", replace(look, shift=0, zone=self.zone_of(service).key))
 
     def zone_of(self, service: Service) -> ZoneInfo:
         """By whose clock a service is delivered."""
