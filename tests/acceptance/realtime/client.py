@@ -63,7 +63,7 @@ class Client:
         deadline = time.monotonic() + seconds
         while not enough(self.events):
             left = deadline - time.monotonic()
-            assert left > 0, f"only {len(self.events)} events, the last {self.events[-1:]}"
+            assert left > 0, f"only {len(self.events)} events, the last {str(self.events[-1:])[:200]}"
             self.receive(left)
         return self.events
 
