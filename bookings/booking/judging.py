@@ -15,7 +15,7 @@ from bookings.auth import Actor
 from bookings.availability import hours, matching, slots
 from bookings.availability.picture import Booked, Candidate, Picture
 from bookings.availability.slots import Found
-from bookings.booking import agreement, deciding, offers, plain
+from bookings.booking import agreement, deciding, offers, plain, wishes
 from bookings.booking.errors import NotForYou
 from bookings.booking.offers import Ask
 from bookings.config import Settings
@@ -104,7 +104,7 @@ class _Asking:
 
 def _of_resources(asking: _Asking, spans: Sequence[Span], alternatives: bool) -> Judged:
     body, wish = asking.body, asking.wish
-    ids = list(dict.fromkeys(body[name] for name in _NAMES if body.get(name)))
+    ids = wishes.named(body)
     terms = _plain_terms(wish, body, ids)
     found = _resources(asking, terms)
     wished = {**terms, "end_at": spans[0].end_at, "start_at": spans[0].start_at}
@@ -264,6 +264,11 @@ def _check_resources(
             wrong.append((name, f"Is a resource of kind {row['kind']}; send it as resourceId."))
         elif row is not None and body["units"] > row["capacity"]:
             wrong.append(("units", f"Only {row['capacity']} can be claimed at one time."))
+    several = [found.get(id) for id in body.get("providerIds") or ()]
+    if any(row is None or not row["active"] or row["kind"] != "provider" for row in several):
+        wrong.append(("providerIds", "Must all be resources of kind provider."))
+    elif small := [row["capacity"] for row in several if row and body["units"] > row["capacity"]]:
+        wrong.append(("units", f"Only {min(small)} can be claimed at one time."))
     if wrong:
         raise Invalid(wrong)
 

@@ -19,7 +19,8 @@ class SeriesWish(NewBooking):
     """A booking that recurs. startAt and endAt are the first occurrence's; wall-clock times are kept."""
 
     class Meta(Input.Meta):
-        exclude = ("holdId",)
+        # A series keeps to the rules; what must break one is booked by itself.
+        exclude = ("holdId", "override", "overbook", "reason")
 
     startAt = Instant(required=True)
     rrule = Text(

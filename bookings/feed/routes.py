@@ -9,7 +9,7 @@ from uuid import UUID
 from flask import Blueprint, Response, current_app, g, request
 from werkzeug.http import http_date
 
-from bookings import http, ical
+from bookings import ical
 from bookings.answer import Answer
 from bookings.errors import NotFound, TooManyRequests
 from bookings.feed import service
@@ -58,9 +58,10 @@ def end(feed_id: UUID) -> Answer:
 def booking(booking_id: UUID) -> Response:
     """One booking as a file for calendar programs."""
     settings = current_app.extensions["settings"]
-    text, version = service.single(database(), settings, actor=g.actor, booking_id=booking_id)
-    response = Response(status=304) if http.not_modified(version) else _calendar(text, f"booking-{booking_id}")
-    response.headers["ETag"] = f'"{version}"'
+    text, etag = service.single(database(), settings, actor=g.actor, booking_id=booking_id)
+    known = request.if_none_match.contains_weak(etag)
+    response = Response(status=304) if known else _calendar(text, f"booking-{booking_id}")
+    response.headers["ETag"] = f'"{etag}"'
     return response
 
 

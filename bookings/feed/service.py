@@ -114,14 +114,16 @@ def text(database: Database, settings: Settings, *, found: State) -> bytes:
     return ical.calendar(shown, name=title, refresh_minutes=rules.REFRESH)
 
 
-def single(database: Database, settings: Settings, *, actor: Actor, booking_id: UUID) -> tuple[bytes, int]:
-    """One booking as a calendar of its own, and its version. Raises NotFound."""
+def single(database: Database, settings: Settings, *, actor: Actor, booking_id: UUID) -> tuple[bytes, str]:
+    """One booking as a calendar of its own, and what tells it from others. Raises NotFound."""
     params = {"id": booking_id, "actor_id": actor.id, "is_admin": actor.is_admin}
     row = database.run(lambda tx: tx.one(_sql.booking, params))
     if row is None:
         raise NotFound
     shown = rules.entry(row, kind="full", mine=row["mine"], locale="en", base=_base(settings))
-    return ical.calendar([shown], name=settings.business_name), row["version"]
+    text = ical.calendar([shown], name=settings.business_name)
+    # Names of service, customer and resources are in it, which change without the booking.
+    return text, hashlib.sha256(text).hexdigest()[:32]
 
 
 def _base(settings: Settings) -> str:

@@ -115,6 +115,35 @@ def test_looking_first(customer: Person, room: UUID, world: World) -> None:
     assert world.query("SELECT count(*) AS n FROM bookings") == before
 
 
+def test_several_providers_together(customer: Person, world: World) -> None:
+    """Named as a single booking names them, without a service."""
+    people = [str(world.provider(auto_confirm=True).id) for _ in range(2)]
+    times = {"startAt": at(9), "endAt": at(10), "rrule": "FREQ=DAILY;COUNT=3"}
+    preview = customer.call("POST", "/bookings/series/preview", {"providerIds": people} | times)
+    assert (preview.status_code, (preview.json or {})["free"]) == (200, 3), preview.text
+    made = customer.call("POST", "/bookings/series", {"providerIds": people} | times)
+    assert made.status_code == 201, made.text
+    items = bookings(customer, (made.json or {})["series"]["id"])
+    assert [(item["resourceIds"], item["providerId"]) for item in items] == [(people, people[0])] * 3
+
+
+def test_of_several_all_must_be_providers(customer: Person, room: UUID, world: World) -> None:
+    provider = str(world.provider().id)
+    times = {"startAt": at(9), "endAt": at(10), "rrule": "FREQ=DAILY;COUNT=3"}
+    for path in ("/bookings/series", "/bookings/series/preview"):
+        for other in (str(room), str(uuid4())):
+            refused = customer.call("POST", path, {"providerIds": [provider, other]} | times)
+            assert wrong_fields(refused) == ["providerIds"]
+        assert wrong_fields(customer.call("POST", path, {"providerIds": [provider], "units": 2} | times)) == ["units"]
+
+
+@pytest.mark.parametrize("path", ["/bookings/series", "/bookings/series/preview"])
+def test_a_series_overrides_nothing(api: Api, world: World, room: UUID, path: str) -> None:
+    admin = api.as_(world.admin())
+    body = wish(room) | {"override": True, "overbook": True, "reason": "The boss wants it."}
+    assert wrong_fields(admin.call("POST", path, body)) == ["overbook", "override", "reason"]
+
+
 def test_all_or_nothing(customer: Person, room: UUID, world: World) -> None:
     customer.booked(9.5, 11, day=2, workspaceId=room)
     refused = problem(customer.call("POST", "/bookings/series", wish(room)), 409, "series-refused")

@@ -259,3 +259,16 @@ def test_a_booking_as_a_file(api: Api, world: World, anna: Person, doctor: Perso
     problem(api.as_(world.user()).get(path), 404, "not-found")
     assert api.app.test_client().get(path).status_code == 401
     problem(anna.get(f"/bookings/{UUID(int=5)}.ics"), 404, "not-found")
+
+
+def test_a_file_with_a_new_name_is_told_anew(world: World, anna: Person, doctor: Person) -> None:
+    """Names are in it that change without the booking."""
+    booking = anna.booked(20, 21, providerId=doctor.id)
+    path = f"/bookings/{booking['id']}.ics"
+    first = anna.get(path)
+    etag = first.headers["ETag"]
+    assert anna.get(path, If_None_Match=f"W/{etag}").status_code == 304
+    world.query("UPDATE resources SET name = 'Dr. Newname' WHERE id = %s", doctor.id)
+    again = anna.get(path, If_None_Match=etag)
+    assert (again.status_code, again.headers["ETag"] == etag) == (200, False)
+    assert "Newname" in again.text
