@@ -16,7 +16,7 @@ from bookings.auth import Actor
 from bookings.availability import assignment, hours, service, slots
 from bookings.availability.lanes import MEANINGS, dates_of
 from bookings.availability.picture import Picture
-from bookings.availability.slot_schemas import MOST_DAYS
+from bookings.availability.slot_schemas import MOST_DAYS, MOST_STARTS
 from bookings.availability.slots import Slot, Verdict
 from bookings.config import Settings
 from bookings.db import Database
@@ -28,6 +28,9 @@ _FIRST = date(1970, 1, 1).toordinal()
 _sql = queries.load("availability")
 #: so many resources of a group are explained
 EXPLAINED = 50
+#: what others are not told apart: whether somebody is away or has customers
+_TAKEN, _OF_TAKEN = "taken", ("closures", "claims")
+_MEANS_TAKEN = "Nobody else has it, and its owner is there."
 Answer = dict[str, Any]
 
 
@@ -36,8 +39,9 @@ def find(database: Database, *, settings: Settings, actor: Actor | None, query: 
     zone = ZoneInfo(query.get("timeZone") or settings.business_time_zone)
     lower, upper = bounds(query.get("from_"), query.get("to"), zone)
     picture = _read(database, settings, actor, query, lower, upper)
-    found = slots.find(picture)
-    told = _ranges(picture, found, zone) if query["format"] == "range" else _times(found, zone)
+    starts = _few(slots.starts_of(picture), upper - lower)
+    found = slots.find(picture, starts)
+    told = _ranges(starts, found, zone) if query["format"] == "range" else _times(found, zone)
     return {
         "serviceId": query["serviceId"],
         "timeZone": zone.key,
@@ -46,6 +50,15 @@ def find(database: Database, *, settings: Settings, actor: Actor | None, query: 
         "duration": picture.terms.length // 60,
         "days": told,
     }
+
+
+def _few(starts: list[int], asked: timedelta) -> list[int]:
+    """The starts, if an answer may look at so many. Raises Invalid."""
+    if len(starts) > MOST_STARTS:
+        days = asked / timedelta(days=1) * MOST_STARTS / len(starts)
+        fit = f"{int(days)} days" if days >= 2 else f"{int(days * 24)} hours"
+        raise Invalid([("to", f"More than {MOST_STARTS:,} starts lie in that time; ask for {fit} at a time.")])
+    return starts
 
 
 def bounds(first: date | datetime | None, last: date | datetime | None, zone: ZoneInfo) -> tuple[datetime, datetime]:
@@ -156,8 +169,8 @@ def _by_date(found: Sequence[Slot], zone: ZoneInfo) -> Iterable[tuple[date, Sequ
         yield day, found[lower:upper]
 
 
-def _ranges(picture: Picture, found: Sequence[Slot], zone: ZoneInfo) -> list[Answer]:
-    number = {start: at for at, start in enumerate(slots.starts_of(picture))}
+def _ranges(starts: Sequence[int], found: Sequence[Slot], zone: ZoneInfo) -> list[Answer]:
+    number = {start: at for at, start in enumerate(starts)}
     days = []
     for day, group in _by_date(found, zone):
         runs: list[list[Slot]] = []
@@ -221,7 +234,10 @@ def explain(database: Database, *, settings: Settings, actor: Actor | None, quer
                     {
                         "resourceId": one.id,
                         "allowed": one.id in free,
-                        "rules": [_told(v) for v in verdicts if v.resource_id == one.id and v.leads == group.leads],
+                        "rules": _rules_of(
+                            [v for v in verdicts if v.resource_id == one.id and v.leads == group.leads],
+                            openly=actor is not None and (actor.is_admin or actor.id == one.owner_id),
+                        ),
                     }
                     for one in group.candidates
                 ],
@@ -230,6 +246,19 @@ def explain(database: Database, *, settings: Settings, actor: Actor | None, quer
         ],
         "assignment": assignment.document(assigned) if assigned else None,
     }
+
+
+def _rules_of(verdicts: Sequence[Verdict], *, openly: bool) -> list[Answer]:
+    """What the rules say of a resource. When its owner is away is nobody else's business, as in free-busy: else its
+    time off and other calendars could be found out by asking for one time after another."""
+    if openly:
+        return [_told(one) for one in verdicts]
+    taken = {
+        "rule": _TAKEN,
+        "allowed": all(one.allowed for one in verdicts if one.rule in _OF_TAKEN),
+        "message": _MEANS_TAKEN,
+    }
+    return [*(_told(one) for one in verdicts if one.rule not in _OF_TAKEN), taken]
 
 
 def _told(verdict: Verdict) -> Answer:

@@ -16,6 +16,8 @@ from bookings.fields import Ids, Input, Instant, TimeZone
 
 #: a search covers so many days at most
 MOST_DAYS = 62
+#: on so many starts of the grid at most: 62 days at nine minutes, not quite seven at one
+MOST_STARTS = 10_000
 ANY = "any"
 
 
@@ -74,7 +76,7 @@ class SlotQuery(_Wish):
     to = Bound(
         metadata={
             "description": "A date, which belongs to the answer, or an instant, which does not; a week when left out. "
-            f"At most {MOST_DAYS} days."
+            f"At most {MOST_DAYS} days, and {MOST_STARTS:,} starts of the grid."
         }
     )
     timeZone = TimeZone(metadata={"description": "Dates are those of this zone; BUSINESS_TIME_ZONE when left out."})
@@ -147,7 +149,12 @@ class SlotAnswer(Schema):
 class RuleVerdict(Schema):
     """What one rule says."""
 
-    rule = fields.String(required=True)
+    rule = fields.String(
+        required=True,
+        metadata={
+            "description": "Its owner and admins are told `closures` and `claims`; all others `taken`, which is both."
+        },
+    )
     allowed = fields.Boolean(required=True)
     message = fields.String(required=True, metadata={"description": "What the rule demands."})
 

@@ -148,6 +148,23 @@ def test_62_days_may_be_asked(shop: Shop, world: World) -> None:
     assert len(found(shop, service, from_="2027-09-20", to="2027-11-20")["days"]) == 62
 
 
+def test_so_many_starts_may_be_asked(shop: Shop, world: World) -> None:
+    """Everybody may ask: an answer of tens of megabytes would be a lever. What a message says can be had."""
+    service = shop.offered(resourceIds=[world.provider().id])
+    path = f"services/{service['id']}"
+    says(shop, path, rules={"slotIntervalMinutes": 9})
+    assert len(starts(shop, service, from_="2027-07-01", to="2027-08-31")) == 62 * 160
+    says(shop, path, rules={"slotIntervalMinutes": 1})
+    query = {"serviceId": service["id"], "from": "2027-07-01", "to": "2027-08-31"}
+    for format in ("time", "range"):
+        refused = problem(shop.get("/slots", **query, format=format), 422, "invalid")
+        assert refused["errors"] == [
+            {"field": "to", "message": "More than 10,000 starts lie in that time; ask for 6 days at a time."}
+        ]
+    assert len(starts(shop, service, from_="2027-07-01", to="2027-07-06")) == 6 * 1440
+    assert shop.get("/slots", **query | {"to": "2027-07-07"}).status_code == 422
+
+
 def test_who_could_take_it(shop: Shop, world: World, customer: Person) -> None:
     """In the order of the service; one by name, or any."""
     one, two = world.provider().id, world.provider().id
@@ -331,7 +348,7 @@ def test_explain(shop: Shop, world: World, customer: Person) -> None:
     says(shop, f"resources/{one}", **NINE_TO_TWELVE)
     booked(customer, service, at(13), providerId=two)
     query = {"serviceId": service["id"], "at": at(13)}
-    told = dict(shop.get("/availability/explain", **query).get_json())
+    told = dict(shop.admin.get("/availability/explain", query).get_json())
     assert (told["bookable"], told["assignment"]) == (False, None)
     (group,) = told["groups"]
     refusing = {
@@ -362,3 +379,29 @@ def test_explain(shop: Shop, world: World, customer: Person) -> None:
     assert {r["rule"] for one in odd["groups"][0]["resources"] for r in one["rules"] if not r["allowed"]} == {
         "slotGrid"
     }
+
+
+def test_explain_tells_only_the_owner_why_somebody_is_taken(
+    shop: Shop, world: World, customer: Person, api: Api
+) -> None:
+    """Time off and a booking look the same to others, whatever they sample; as in free-busy."""
+    owner, other = world.provider(), world.provider()
+    service = shop.offered(resourceIds=[owner.id])
+    closed(world, owner.id, at(9), at(10))
+    booked(customer, service, at(13))
+
+    def said(hour: float, by: Person | None) -> dict[str, bool]:
+        query = {"serviceId": service["id"], "at": at(hour)}
+        path = "/availability/explain"
+        told = (by.get(path, query) if by else shop.get(path, **query)).get_json() or {}
+        return {rule["rule"]: rule["allowed"] for rule in told["groups"][0]["resources"][0]["rules"]}
+
+    for by in (None, customer, api.as_(other)):
+        away, busy, free = said(9, by), said(13, by), said(11, by)
+        assert {"closures", "claims"}.isdisjoint(away)
+        assert (away, free) == (busy, busy | {"taken": True})
+        assert not away["taken"]
+    for by in (api.as_(owner), shop.admin):
+        away, busy = said(9, by), said(13, by)
+        assert "taken" not in away
+        assert (away["closures"], away["claims"], busy["closures"], busy["claims"]) == (False, True, True, False)
