@@ -24,9 +24,8 @@ blueprint = Blueprint("other-calendar", __name__)
 def create(resource_id: UUID, body: dict[str, Any]) -> Answer:
     """Have the busy times of another calendar close this resource; they are read soon, and again and again."""
     settings = current_app.extensions["settings"]
-    return http.run(
-        lambda tx: calendars.create(tx, settings=settings, caller=caller(), resource_id=resource_id, body=body)
-    )
+    calendars.check(settings, body)
+    return http.run(lambda tx: calendars.create(tx, caller=caller(), resource_id=resource_id, body=body))
 
 
 @blueprint.put("/resources/<uuid:resource_id>/calendars/<uuid:calendar_id>")
@@ -38,6 +37,7 @@ def create(resource_id: UUID, body: dict[str, Any]) -> Answer:
 )
 def upload(resource_id: UUID, calendar_id: UUID, query: Mapping[str, Any], body: str) -> Answer:
     """Send a calendar as a file, under an id that you choose; again under the same id to put another in its place."""
+    calendars.check_text(body, "body")
     return http.run(
         lambda tx: calendars.upload(
             tx, caller=caller(), resource_id=resource_id, calendar_id=calendar_id, name=query.get("name"), text=body

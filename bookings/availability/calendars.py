@@ -13,7 +13,7 @@ import orjson
 from bookings import queries
 from bookings.answer import Answer
 from bookings.auth import Actor, Caller, seen_by
-from bookings.availability import fetching, locking, opening, other_calendars
+from bookings.availability import apart, fetching, locking, opening
 from bookings.availability.errors import CalendarOfAddress, TooManyCalendars
 from bookings.availability.fetching import Limits, Refused
 from bookings.availability.hours import Interval
@@ -40,9 +40,8 @@ _BATCH = 500
 Row = dict[str, Any]
 
 
-def create(tx: Tx, *, settings: Settings, caller: Caller, resource_id: UUID, body: Mapping[str, Any]) -> Answer:
-    """Have a calendar read from now on. Raises NotFound, Forbidden, Invalid, TooManyCalendars."""
-    _check(settings, body)
+def create(tx: Tx, *, caller: Caller, resource_id: UUID, body: Mapping[str, Any]) -> Answer:
+    """Have a calendar read from now on, which `check` has looked at. Raises NotFound, Forbidden, TooManyCalendars."""
     own = locking.lock_resources(tx, caller=caller, ids=[resource_id])
     id = new_id()
     _check_number(tx, resource_id, id)
@@ -56,8 +55,7 @@ def create(tx: Tx, *, settings: Settings, caller: Caller, resource_id: UUID, bod
 
 def upload(tx: Tx, *, caller: Caller, resource_id: UUID, calendar_id: UUID, name: str | None, text: str) -> Answer:
     """Put a calendar's text under an id of the sender's choice: 201 when it is new, 200 when it takes the place of what
-    was sent before. Raises NotFound, Forbidden, Invalid, TooManyCalendars, CalendarOfAddress."""
-    _check_text(text, "body")
+    was sent before; `check_text` has looked at it. Raises NotFound, Forbidden, TooManyCalendars, CalendarOfAddress."""
     own = locking.lock_resources(tx, caller=caller, ids=[resource_id])
     _check_number(tx, resource_id, calendar_id)
     values = {"id": calendar_id, "resource_id": resource_id, "name": name, "content": text, "now": now()}
@@ -78,19 +76,21 @@ def _check_number(tx: Tx, resource_id: UUID, id: UUID) -> None:
         raise TooManyCalendars
 
 
-def _check(settings: Settings, body: Mapping[str, Any]) -> None:
+def check(settings: Settings, body: Mapping[str, Any]) -> None:
+    """Whether a new calendar can be read: outside any transaction, because it takes a while. Raises Invalid."""
     if "url" in body:
         if text := fetching.wrong(body["url"], internal=settings.calendar_internal):
             raise Invalid([("url", text)])
         return
-    _check_text(body["ics"], "ics")
+    check_text(body["ics"], "ics")
 
 
-def _check_text(text: str, field: str) -> None:
+def check_text(text: str, field: str) -> None:
+    """The same of what is sent. Raises Invalid, naming the field."""
     if CONTROL.search(text):
         raise Invalid([(field, "Must not contain control characters.")])
     try:
-        other_calendars.read(text)
+        apart.check(text)
     except UnreadableCalendar as error:
         raise Invalid([(field, str(error))]) from None
 
@@ -182,7 +182,7 @@ def refresh(database: Database, settings: Settings, calendar_id: UUID) -> None:
             settled = {"id": row["id"], "now": at, "next_refresh_at": at + settings.calendar_refresh}
             database.run(lambda tx: tx.execute(_sql.calendar_unchanged, settled))
             return
-        times = other_calendars.busy_times(
+        times = apart.busy_times(
             found.text, ZoneInfo(row["time_zone"]), opening.seconds_of(lower), opening.seconds_of(upper)
         )
     except (Refused, UnreadableCalendar) as error:
