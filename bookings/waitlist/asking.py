@@ -108,7 +108,7 @@ class Round:
         for entry in self._entries:
             lines.setdefault(_line(entry), []).append(entry)
         for line, waiting in lines.items():
-            self._free[line] = self._look(line, waiting)
+            self._free[line] = self._look(waiting)
             if time.monotonic() > self._until:
                 return False
         for entry in self._entries:
@@ -117,12 +117,13 @@ class Round:
                 return False
         return len(self._entries) < _ENTRIES
 
-    def _look(self, line: Line, waiting: list[dict[str, Any]]) -> list[datetime]:
-        """The starts that are free now, for anybody who wants the same."""
+    def _look(self, waiting: list[dict[str, Any]], customer_id: UUID | None = None) -> list[datetime]:
+        """The starts that are free now, for anybody who wants the same: nobody's own caps count but the customer's."""
         lower = max(min(entry["from_at"] for entry in waiting), clock.now())
-        upper = max(entry["to_at"] for entry in waiting) - timedelta(minutes=line.minutes) + timedelta(seconds=1)
+        longest = timedelta(minutes=waiting[0]["minutes"])
+        upper = max(entry["to_at"] for entry in waiting) - longest + timedelta(seconds=1)
         body = _body(waiting[0], lower)
-        wish = holds.wish(self._settings, SYSTEM_CALLER, body)
+        wish = {**holds.wish(self._settings, SYSTEM_CALLER, body), "user_id": customer_id}
         try:
             return holds.starts(self._database, settings=self._settings, wish=wish, body=body, upper=upper)
         except Invalid:  # the service has changed: it has no such length any more, or nobody delivers it
@@ -130,15 +131,20 @@ class Round:
 
     def _ask(self, entry: dict[str, Any]) -> None:
         free = self._free[_line(entry)]
-        for start in first(Wish.of(entry), free)[:_TRIES]:
+        theirs: set[datetime] | None = None
+        tries = 0
+        for start in first(Wish.of(entry), free):
+            if tries == _TRIES or (theirs is not None and start not in theirs):
+                continue
+            tries += 1
             try:
                 if self._offer(entry, start):
                     self.offered += 1
                     return
             except SlotTaken:
                 free.remove(start)  # for those behind, too
-            except (Invalid, Conflict, NotForYou):
-                continue  # not for them: a rule, or a limit of theirs
+            except (Invalid, Conflict, NotForYou):  # not for them: a rule, or a limit of theirs
+                theirs = set(self._look([entry], entry["user_id"])) if theirs is None else theirs
             except _Gone:
                 return
 

@@ -12,6 +12,9 @@ from bookings.waitlist import asking
 from tests.integration.booking.api import Api, Person, at, problem, wrong_fields
 from tests.integration.waitlist.line import Line
 
+#: one booking a day for each customer; a start every five minutes
+CAPPED = {"rules": {"customerCaps": {"day": 1}, "slotIntervalMinutes": 5}}
+
 
 @pytest.fixture
 def line(api: Api) -> Line:
@@ -156,6 +159,22 @@ def test_who_does_not_fit_lets_the_next_go_first(line: Line) -> None:
     big, small = line.join(line.person(), partySize=3), line.join(line.person(), partySize=2)
     line.work()
     assert line.states(big, small) == ["waiting", "offered"]
+
+
+def test_whose_day_is_full_lets_the_next_go_first(line: Line, booker: Person) -> None:
+    """Their own cap closes the day for them alone, and they go on to the next day, however much is free before."""
+    assert line.admin.call("PUT", f"/schedules/services/{line.service}", CAPPED).status_code == 200
+    booking = line.book(booker)
+    full, free = line.person(), line.person()
+    line.book(full, 14)
+    before, behind = line.join(full), line.join(free)
+    line.work()
+    assert booker.act(booking, "cancel").status_code == 200
+    line.work()
+    assert line.states(before, behind) == ["waiting", "offered"]
+    later = line.join(full, 10, 60)
+    line.work()
+    assert line.entry(later)["offer"]["startAt"] == at(0, 1)
 
 
 def test_only_the_one_who_is_wanted(line: Line) -> None:
