@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from bookings import queries
+from bookings.auth import SYSTEM
 from bookings.availability.layers import RESOURCE, Rules
 from bookings.availability.picture import Picture
 from bookings.availability.service import Reader
@@ -58,12 +59,41 @@ def cancellation_policy(rules: Rules, of_service: Any) -> Any:
 
 
 def demand(reader: Reader, rules: Rules, wish: Mapping[str, Any], *, price: int | None = None) -> str:
-    """What a customer who books for themselves must do because of no-shows: "", "confirm" or "pay".
+    """What a customer who books for themselves, or is offered it by the waitlist, must do because of no-shows: "",
+    "confirm" or "pay".
 
     Raises TooManyNoShows.
     """
     rule = rules.policy.get("noShowRule")
-    if rule is None or wish["user_id"] != wish["actor_id"]:
+    return _demand(reader, rule, wish, price) if wish["actor_id"] in (wish["user_id"], SYSTEM.id) else ""
+
+
+def undemanded(rules: Rules, wish: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The rule that is kept with a hold because staff, of whom nothing is demanded, hold it for somebody: who books it
+    for themselves is asked then (`convert`)."""
+    rule: Mapping[str, Any] | None = rules.policy.get("noShowRule")
+    return None if wish["actor_id"] in (wish["user_id"], SYSTEM.id) else rule
+
+
+def demanded(terms: Mapping[str, Any], demand: str) -> Mapping[str, Any]:
+    """What of the terms is otherwise with a demand."""
+    if demand == policies.CONFIRM:
+        return {"status": "pending", "confirm_when_paid": False}
+    if demand == policies.PAY:
+        confirms = terms["status"] == "confirmed" or terms["confirm_when_paid"]
+        return {"status": "pending", "payment_required": True, "confirm_when_paid": confirms}
+    return {}
+
+
+def convert(reader: Reader, terms: Mapping[str, Any], wish: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The terms of a hold for whoever books it. Raises TooManyNoShows."""
+    if wish["actor_id"] != wish["user_id"]:
+        return terms
+    return {**terms, **demanded(terms, _demand(reader, terms.get("no_show_rule"), wish, terms["price_amount"]))}
+
+
+def _demand(reader: Reader, rule: Mapping[str, Any] | None, wish: Mapping[str, Any], price: int | None) -> str:
+    if rule is None:
         return ""
     params = {"user_id": wish["user_id"], "now": wish["now"], "days": rule["days"]}
     times = int(reader.hot_rows(_NO_SHOWS, params)[0][0] or 0)

@@ -86,12 +86,13 @@ def claimable(tx: Tx, *, settings: Settings, wish: Mapping[str, Any], body: Mapp
     ids = list(dict.fromkeys(str(id) for id in named if id))
     asked = {**wish, **wishes.claims(wish["user_id"], ids, body["units"]), "end_at": body["endAt"]}
     availability.lock(tx, [f"customer:{wish['user_id']}", *(f"{RESOURCE}:{id}" for id in ids)])
-    versions, policy = plain.agreed(tx, settings, asked)
-    agreed = {**agreement.PLAIN, "policy": policy}
+    versions, said, must_confirm = plain.agreed(tx, settings, asked)
+    agreed = {**agreement.PLAIN, **said}
     return {
         **wish,
         **wishes.claims(wish["user_id"], ids, body["units"], versions),
         **agreed,
+        "must_confirm": must_confirm,
         "provider_id": body.get("providerId"),
         "workspace_id": body.get("workspaceId"),
         "end_at": body["endAt"],
@@ -207,7 +208,7 @@ def book(
     key: idempotency.Key | None = None,
 ) -> Answer:
     """Turn a hold into a booking, on the terms of the hold, with the details of the body. Stores its own answer under
-    `key`. Raises Invalid for a hold that is not the caller's to see, HoldEnded, KeyTaken."""
+    `key`. Raises Invalid for a hold that is not the caller's to see, HoldEnded, TooManyNoShows, KeyTaken."""
     try:
         return database.run(lambda tx: convert(tx, settings=settings, caller=caller, body=body, key=key))
     except NotFound:
@@ -219,12 +220,13 @@ def book(
 def convert(
     tx: Tx, *, settings: Settings, caller: Caller, body: Mapping[str, Any], key: idempotency.Key | None = None
 ) -> Answer:
-    """The same within a transaction, for those who have more to write with it. Raises NotFound, HoldEnded, SlotTaken;
-    then the transaction must be undone."""
+    """The same within a transaction, for those who have more to write with it. Raises NotFound, HoldEnded, SlotTaken,
+    TooManyNoShows; then the transaction must be undone."""
     hold = _lock(tx, caller.actor, body["holdId"], None)
     wish = wishes.wish(settings, caller, _details(body, hold), key, clock.now())
     ids = [str(id) for id in hold["resource_ids"]]
-    agreed = {"provider_id": None, "workspace_id": None, "policy": None, "overbooked": False, **hold["terms"]}
+    terms = agreement.convert(tx, hold["terms"], wish)
+    agreed = {"provider_id": None, "workspace_id": None, "policy": None, "overbooked": False, **terms}
     params = {**wish, **agreed, **wishes.claims(hold["user_id"], ids, hold["units"])}
     params |= {name: hold[name] for name in ("start_at", "end_at", "service_id")} | {"hold_id": hold["id"]}
     tx.all(_sql.lock_shared, params)

@@ -26,7 +26,7 @@ from bookings.availability.assignment import Assigned
 from bookings.availability.layers import Rules
 from bookings.availability.picture import Candidate, Group, Picture
 from bookings.availability.service import Reader
-from bookings.booking import agreement, deciding, expiry, policies, wishes
+from bookings.booking import agreement, deciding, expiry, wishes
 from bookings.booking.errors import NotBookable, NotForYou, ResourceChanged, SlotTaken
 from bookings.catalogue import rules as catalogue
 from bookings.catalogue.service import local_date
@@ -264,12 +264,8 @@ def asked(reader: Reader, ask: Ask, picture: Picture, leading: UUID) -> dict[str
     rules = agreement.rules_of(picture, leading)
     found = terms(ask, picture, rules)
     demand = agreement.demand(reader, rules, ask.wish, price=found["price_amount"])
-    if demand == policies.CONFIRM:
-        found |= {"status": "pending", "confirm_when_paid": False}
-    elif demand == policies.PAY:
-        confirms = not (picture.service or {})["requiresConfirmation"]
-        found |= {"status": "pending", "payment_required": True, "confirm_when_paid": confirms}
-    return found
+    found |= {"no_show_rule": agreement.undemanded(rules, ask.wish)}
+    return {**found, **agreement.demanded(found, demand)}
 
 
 def terms(ask: Ask, picture: Picture, rules: Rules | None = None) -> dict[str, Any]:

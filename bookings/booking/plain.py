@@ -50,19 +50,20 @@ def create(database: Database, settings: Settings, wish: Mapping[str, Any], stat
     raise ResourceChanged
 
 
-def agreed(reader: Reader, settings: Settings, wish: Mapping[str, Any]) -> tuple[list[int], str | None]:
-    """The versions of the calendars by which the wish (its parameters) can be had, and the policy they bring; 0 for all
-    when some resource is not there or too small, which the statement that claims finds out. Raises SlotTaken and
-    NotBookable (with the next starts), TooManyNoShows."""
+def agreed(reader: Reader, settings: Settings, wish: Mapping[str, Any]) -> tuple[list[int], dict[str, Any], bool]:
+    """The versions of the calendars by which the wish (its parameters) can be had, what their rules agree, and whether
+    staff must confirm it; 0 for all when some resource is not there or too small, which the statement that claims finds
+    out. Raises SlotTaken and NotBookable (with the next starts), TooManyNoShows."""
     ids = _ids(wish)
     try:
         picture = _judged(reader, settings, wish)
     except ResourceChanged:
-        return [0] * len(ids), None
+        return [0] * len(ids), {}, False
     by_id = {one.id: one.version for one in picture.candidates}
     rules = agreement.rules_of(picture, ids[0])
-    agreement.demand(reader, rules, wish)
-    return [by_id.get(id, 0) for id in ids], agreement.kept(rules)
+    must_confirm = bool(agreement.demand(reader, rules, wish))
+    said = {"policy": agreement.kept(rules), "no_show_rule": agreement.undemanded(rules, wish)}
+    return [by_id.get(id, 0) for id in ids], said, must_confirm
 
 
 def _ids(wish: Mapping[str, Any]) -> list[UUID]:

@@ -94,7 +94,8 @@ WITH asked AS (
 ), {held}
 
 -- name: hold_time
--- Keep plain time of resources that are named. Whether the booking will be confirmed is what they say now.
+-- Keep plain time of resources that are named. Whether the booking will be confirmed is what they say now, and what the
+-- customer must do first.
 WITH asked AS (
     SELECT id, kind, exclusive, auto_confirm FROM resources AS r WHERE {named}
        AND (%(unrestricted)s::boolean OR owner_id IS NULL OR owner_id = %(actor_id)s::uuid)
@@ -105,7 +106,8 @@ WITH asked AS (
     SELECT %(terms)s::jsonb || jsonb_build_object(
         'provider_id', coalesce(%(provider_id)s, (SELECT id FROM asked WHERE kind = 'provider' LIMIT 1)),
         'workspace_id', coalesce(%(workspace_id)s, (SELECT id FROM asked WHERE kind = 'workspace' LIMIT 1)),
-        'status', CASE WHEN (SELECT bool_and(auto_confirm) FROM asked) THEN 'confirmed' ELSE 'pending' END) AS terms
+        'status', CASE WHEN (SELECT bool_and(auto_confirm) FROM asked) AND NOT %(must_confirm)s::boolean
+            THEN 'confirmed' ELSE 'pending' END) AS terms
 ), {held}
 
 -- fragment: ended_holds

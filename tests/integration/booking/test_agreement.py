@@ -138,3 +138,40 @@ def test_nothing_is_kept_for_who_is_refused(api: Api, world: World, customer: Pe
     problem(customer.call("POST", "/holds", wish), 409, "too-many-no-shows")
     series = wish | {"rrule": "FREQ=DAILY;COUNT=2", "timeZone": "UTC"}
     problem(customer.call("POST", "/bookings/series", series), 409, "too-many-no-shows")
+
+
+@pytest.mark.parametrize(
+    "then,outcome", [("refuse", None), ("confirm", ("pending", False)), ("pay", ("pending", True))]
+)
+def test_what_staff_keep_for_somebody(api: Api, world: World, customer: Person, then: str, outcome: Any) -> None:
+    """Who books it for themselves is asked then; staff who book it are not."""
+    service = Shop(api, world).offered(resourceIds=[world.provider().id])
+    say(world, "service", service["id"], {"noShowRule": {"count": 1, "days": 7, "then": then}})
+    not_come(api, world, customer, 1)
+    staff = Shop(api, world).admin
+
+    def kept(hour: float) -> dict[str, Any]:
+        wish = {"serviceId": service["id"], "startAt": at(hour), "userId": str(customer.id)}
+        answer = staff.call("POST", "/holds", wish)
+        assert answer.status_code == 201, answer.text
+        return {"holdId": (answer.json or {})["id"]}
+
+    answer = customer.call("POST", "/bookings", kept(9))
+    if outcome is None:
+        assert problem(answer, 409, "too-many-no-shows")["noShows"] == 1
+    else:
+        now = answer.json or {}
+        assert (now["status"], now["paymentRequired"]) == outcome
+    assert (staff.call("POST", "/bookings", kept(12)).json or {})["status"] == "confirmed"
+
+
+@pytest.mark.parametrize("kept_by_staff", [False, True])
+def test_plain_time_that_is_kept(api: Api, world: World, customer: Person, kept_by_staff: bool) -> None:
+    """A hold of plain time asks for the same as a booking."""
+    provider = world.provider(auto_confirm=True)
+    say(world, "resource", provider.id, {"noShowRule": {"count": 1, "days": 7, "then": "pay"}})
+    not_come(api, world, customer, 6)
+    whoever = api.as_(world.admin()) if kept_by_staff else customer
+    wish = {"providerId": str(provider.id), "startAt": at(9), "endAt": at(10), "userId": str(customer.id)}
+    hold = whoever.call("POST", "/holds", wish).json or {}
+    assert (customer.call("POST", "/bookings", {"holdId": hold["id"]}).json or {})["status"] == "pending"

@@ -10,6 +10,8 @@ import pytest
 
 from bookings.waitlist import asking
 from tests.integration.booking.api import Api, Person, at, problem, wrong_fields
+from tests.integration.booking.test_agreement import not_come
+from tests.integration.booking.test_overriding import say
 from tests.integration.waitlist.line import Line
 
 #: one booking a day for each customer; a start every five minutes
@@ -175,6 +177,24 @@ def test_whose_day_is_full_lets_the_next_go_first(line: Line, booker: Person) ->
     later = line.join(full, 10, 60)
     line.work()
     assert line.entry(later)["offer"]["startAt"] == at(0, 1)
+
+
+@pytest.mark.parametrize(
+    "then,outcome", [("refuse", None), ("confirm", ("pending", False)), ("pay", ("pending", True))]
+)
+def test_who_did_not_come_too_often(line: Line, then: str, outcome: Any) -> None:
+    """Standing in line is no way around the rule: who is refused gets no offer."""
+    say(line.api.world, "service", line.service, {"noShowRule": {"count": 1, "days": 7, "then": then}})
+    absent = line.person()
+    not_come(line.api, line.api.world, absent, 1)
+    first, second = line.join(absent), line.join(line.person(), 9, 11)
+    line.work()
+    if outcome is None:
+        assert line.states(first, second) == ["waiting", "offered"]
+        assert line.entry(second)["offer"]["startAt"] == at(9)
+        return
+    made = absent.call("POST", f"/waitlist/{first['id']}/accept", {}).json or {}
+    assert (made["status"], made["paymentRequired"]) == outcome
 
 
 def test_only_the_one_who_is_wanted(line: Line) -> None:
