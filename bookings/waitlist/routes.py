@@ -44,7 +44,7 @@ def get(entry_id: UUID) -> Answer:
 
 
 @blueprint.delete("/<uuid:entry_id>")
-@endpoint(answers={200: Entry}, problems=(NotFound, NotWaiting), conditional=True)
+@endpoint(answers={200: Entry}, problems=(NotFound, Forbidden, NotWaiting), conditional=True)
 def leave(entry_id: UUID) -> Answer:
     """Wait no more. The entry stays readable."""
     versions = http.expected_versions()
@@ -52,7 +52,9 @@ def leave(entry_id: UUID) -> Answer:
 
 
 @blueprint.post("/<uuid:entry_id>/accept")
-@endpoint(body=Accepted, answers={201: Booking}, problems=(NotFound, NotWaiting, NothingOffered), conditional=True)
+@endpoint(
+    body=Accepted, answers={201: Booking}, problems=(NotFound, Forbidden, NotWaiting, NothingOffered), conditional=True
+)
 def accept(entry_id: UUID, body: dict[str, Any]) -> Answer:
     """Book what is offered."""
     settings, versions = current_app.extensions["settings"], http.expected_versions()
@@ -64,7 +66,9 @@ def accept(entry_id: UUID, body: dict[str, Any]) -> Answer:
 
 
 @blueprint.post("/<uuid:entry_id>/decline")
-@endpoint(body=Declined, answers={200: Entry}, problems=(NotFound, NotWaiting, NothingOffered), conditional=True)
+@endpoint(
+    body=Declined, answers={200: Entry}, problems=(NotFound, Forbidden, NotWaiting, NothingOffered), conditional=True
+)
 def decline(entry_id: UUID, body: dict[str, Any]) -> Answer:
     """Say no to what is offered; the next in line is asked. One's own place stays, for other times."""
     versions = http.expected_versions()

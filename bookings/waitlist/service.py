@@ -18,7 +18,7 @@ from bookings.booking.errors import HoldEnded, NotForYou, SlotTaken
 from bookings.catalogue import rules as catalogue
 from bookings.config import Settings
 from bookings.db import Database, Tx
-from bookings.errors import Invalid, NotFound, PreconditionFailed
+from bookings.errors import Forbidden, Invalid, NotFound, PreconditionFailed
 from bookings.http import versioned
 from bookings.ids import new_id
 from bookings.waitlist.errors import NothingOffered, NotWaiting, WaitsForTooMuch
@@ -120,7 +120,7 @@ def accept(
     body: Mapping[str, Any],
     versions: Sequence[int] | None = None,
 ) -> Answer:
-    """Book what is offered. Raises NotFound, PreconditionFailed, NotWaiting, NothingOffered."""
+    """Book what is offered. Raises NotFound, Forbidden, PreconditionFailed, NotWaiting, NothingOffered."""
     entry = _lock(tx, caller.actor, entry_id, versions)
     if entry["hold_id"] is None:
         raise NothingOffered
@@ -138,7 +138,7 @@ def accept(
 def decline(tx: Tx, *, caller: Caller, entry_id: UUID, versions: Sequence[int] | None = None) -> Answer:
     """Say no to what is offered: the next in line is asked. The entry keeps its place for other times.
 
-    Raises NotFound, PreconditionFailed, NotWaiting, NothingOffered.
+    Raises NotFound, Forbidden, PreconditionFailed, NotWaiting, NothingOffered.
     """
     entry = _lock(tx, caller.actor, entry_id, versions)
     if entry["hold_id"] is None:
@@ -152,7 +152,10 @@ def decline(tx: Tx, *, caller: Caller, entry_id: UUID, versions: Sequence[int] |
 
 
 def leave(tx: Tx, *, caller: Caller, entry_id: UUID, versions: Sequence[int] | None = None) -> Answer:
-    """Wait no more; what is offered goes to the next in line. Raises NotFound, PreconditionFailed, NotWaiting."""
+    """Wait no more; what is offered goes to the next in line.
+
+    Raises NotFound, Forbidden, PreconditionFailed, NotWaiting.
+    """
     entry = _lock(tx, caller.actor, entry_id, versions)
     _let_go(tx, caller, entry)
     tx.execute(_sql.end_entry, {"id": entry_id, "state": "left", "booking_id": None})
@@ -192,6 +195,8 @@ def _lock(tx: Tx, actor: Actor, entry_id: UUID, versions: Sequence[int] | None) 
     entry = tx.one(_sql.lock, seen_by(actor) | {"id": entry_id})
     if entry is None:
         raise NotFound
+    if not actor.is_admin and actor.id != entry["user_id"]:
+        raise Forbidden("Only whoever waits, or an admin, may do this.")
     if versions is not None and entry["version"] not in versions:
         raise PreconditionFailed(entry["document"], entry["version"])
     if entry["state"] != "waiting":

@@ -47,10 +47,12 @@ a.service_id = e.service_id AND a.state = 'waiting' AND a.place < e.place AND a.
 ) AS d)
 
 -- fragment: owners_entries
--- What concerns a provider: entries `e` of what they own, and of services that it delivers.
-(e.resource_id IN (SELECT id FROM resources WHERE owner_id = %(actor_id)s::uuid) OR e.service_id IN (
+-- What concerns a provider: entries `e` of what they own, and of services that it delivers, but for those that name what
+-- is somebody else's.
+(e.resource_id IN (SELECT id FROM resources WHERE owner_id = %(actor_id)s::uuid) OR (e.service_id IN (
     SELECT s.service_id FROM service_resources AS s JOIN resources AS r ON r.id = s.resource_id
-     WHERE r.owner_id = %(actor_id)s::uuid))
+     WHERE r.owner_id = %(actor_id)s::uuid)
+   AND NOT EXISTS (SELECT FROM resources WHERE id = e.resource_id AND owner_id IS NOT NULL)))
 
 -- fragment: visible
 -- Whether the actor may see entry `e`: an admin all, a customer their own, a provider those who wait for them.

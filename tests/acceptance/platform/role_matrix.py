@@ -31,6 +31,7 @@ class Row:
 _ANYBODY = (200,) * 6
 _SIGNED_IN = (401, 200, 200, 200, 200, 200)
 _PARTIES = (401, 200, 404, 200, 404, 200)
+_WAITING = (401, 200, 404, 403, 404, 200)
 _STAFF = (401, 403, 404, 200, 404, 200)
 _FOR_ADMIN = (401, 404, 404, 404, 404, 200)
 _OWN = (401, 200, 404, 404, 404, 404)
@@ -159,10 +160,10 @@ ROWS = (
     # The customer waits for a service of the provider's.
     Row("GET", "/waitlist", _SIGNED_IN),
     Row("POST", "/waitlist", (401, 201, 403, 201, 403, 201), send="wait for the customer"),
-    Row("GET", "/waitlist/{entryId}", _PARTIES),
-    Row("DELETE", "/waitlist/{entryId}", _PARTIES),
-    Row("POST", "/waitlist/{entryId}/accept", (401, 201, 404, 201, 404, 201), send="nothing", given="offered"),
-    Row("POST", "/waitlist/{entryId}/decline", _PARTIES, send="nothing", given="offered"),
+    Row("GET", "/waitlist/{entryId}", _PARTIES, given="offered"),
+    Row("DELETE", "/waitlist/{entryId}", _WAITING, given="offered"),
+    Row("POST", "/waitlist/{entryId}/accept", (401, 201, 404, 403, 404, 201), send="nothing", given="offered"),
+    Row("POST", "/waitlist/{entryId}/decline", _WAITING, send="nothing", given="offered"),
     Row("GET", "/reviews/services/{serviceId}", _ANYBODY),
     Row("GET", "/reviews/providers/{providerId}", _ANYBODY),
     Row("GET", "/reviews", _SIGNED_IN),

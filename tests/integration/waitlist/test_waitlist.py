@@ -274,6 +274,28 @@ def test_who_sees_whom(line: Line) -> None:
     problem(customer.get("/waitlist", {"userId": str(stranger.id)}), 403, "forbidden")
 
 
+def test_who_waits_for_a_colleague_is_not_ones_own(line: Line) -> None:
+    """Of two who deliver a service each sees who waits for them or for anybody; only customer and admin decide."""
+    colleague = line.api.as_(line.world.provider())
+    room = line.world.resource()
+    line.service = line.offer(resourceIds=[str(line.provider.id), str(colleague.id), str(room)])
+    theirs = line.join(line.person(), resourceId=str(colleague.id))
+    anybodys, nobodys = line.join(line.person()), line.join(line.person(), resourceId=str(room))
+    line.work()
+    assert line.states(theirs, anybodys, nobodys) == ["offered"] * 3
+    problem(line.provider.get(f"/waitlist/{theirs['id']}"), 404, "not-found")
+    problem(line.provider.call("DELETE", f"/waitlist/{theirs['id']}"), 404, "not-found")
+    for person, seen in ((line.provider, [anybodys, nobodys]), (colleague, [theirs, anybodys, nobodys])):
+        page = person.get("/waitlist", {"serviceId": line.service}).json or {}
+        assert ([one["id"] for one in page["items"]], page["total"]) == ([one["id"] for one in seen], len(seen))
+        for entry in seen:
+            assert person.get(f"/waitlist/{entry['id']}").status_code == 200
+            for method, path in (("DELETE", ""), ("POST", "/accept"), ("POST", "/decline")):
+                problem(person.call(method, f"/waitlist/{entry['id']}{path}", {}), 403, "forbidden")
+    assert line.states(theirs, anybodys, nobodys) == ["offered"] * 3
+    assert line.admin.call("DELETE", f"/waitlist/{theirs['id']}").status_code == 200
+
+
 def test_staff_put_a_customer_in_line(line: Line) -> None:
     customer = line.person()
     entry = line.join(line.provider, userId=str(customer.id))
@@ -281,7 +303,7 @@ def test_staff_put_a_customer_in_line(line: Line) -> None:
     other = line.api.as_(line.world.provider())
     body = {"serviceId": line.service, "from": at(12), "to": at(13), "userId": str(customer.id)}
     problem(other.call("POST", "/waitlist", body), 403, "not-for-you")
-    assert line.provider.call("DELETE", f"/waitlist/{entry['id']}").status_code == 200
+    assert line.admin.call("DELETE", f"/waitlist/{entry['id']}").status_code == 200
     audited = line.world.query("SELECT action FROM audit_entries WHERE subject_id = %s ORDER BY id", entry["id"])
     assert [row["action"] for row in audited] == ["waitlist.join", "waitlist.leave"]
 
