@@ -5,8 +5,10 @@ time asks the line about what has gathered, in the order of places. Each offer i
 its event. The rows go when everybody was asked, so whatever is killed, somebody asks again, and whoever has an offer is
 not asked twice.
 
-What is free is looked up for all of the line before the first offer is made: otherwise somebody further behind could
-get what became free a moment after those before them were asked. That will have an opening of its own.
+What is free is looked up before the first offer of a round: otherwise somebody further behind could get what became
+free a moment after those before them were asked. That will have an opening of its own. A line with more different
+wishes than can be looked up in a few seconds takes several rounds; each goes on where the one before ended, except for
+what has opened since, which goes to those in front first.
 """
 
 from __future__ import annotations
@@ -32,8 +34,11 @@ log = logging.getLogger(__name__)
 _sql = queries.load("waitlist")
 #: openings, and entries, looked at in one round
 _OPENINGS, _ENTRIES = 500, 2000
-#: a round ends after so many seconds and begins anew: its transaction must not be idle for long
-_ROUND = 15.0
+#: a round looks up what is free for so many seconds at most, and ends after so many: its transaction must not be idle
+#: for long. It always looks up one wish and asks one person.
+_LOOKS, _ROUND = 4.0, 10.0
+#: what the line has been asked about for so long is finished before anything new
+_PATIENCE = timedelta(minutes=1)
 #: starts that are tried for one entry in one round
 _TRIES = 50
 _BATCH = 200
@@ -74,20 +79,25 @@ def _end(tx: Tx, offer: Mapping[str, Any]) -> None:
 
 
 def ask(database: Database, settings: Settings, *, everything: bool = False) -> int:
-    """Ask the line about what has opened, or about everything; how many offers were made.
+    """Ask the line about what has opened, or about everything, for one round; how many offers were made.
 
     Nothing happens while another worker asks.
     """
+    if everything:
+        database.run(lambda tx: tx.execute(_sql.open_everything))
     with database.transaction() as guard:
         if not (guard.one(_sql.lead) or {})["leads"]:
             return 0
-        ids = [row["id"] for row in guard.all(_sql.openings, {"limit": _OPENINGS})]
-        if not ids and not everything:
+        ids = [row["id"] for row in guard.all(_sql.openings, {"limit": _OPENINGS, "patience": _PATIENCE})]
+        if not ids:
             return 0
-        entries = guard.all(_sql.concerned, {"ids": None if everything else ids, "limit": _ENTRIES})
+        entries = guard.all(_sql.concerned, {"ids": ids, "limit": _ENTRIES})
         a_round = Round(database, settings, entries)
-        if a_round.run():
+        place = a_round.run()
+        if len(entries) < _ENTRIES and (not entries or place == entries[-1]["place"]):
             guard.execute(_sql.close, {"ids": ids})
+        else:
+            guard.execute(_sql.go_on, {"ids": ids, "place": place})
     return a_round.offered
 
 
@@ -99,23 +109,31 @@ class Round:
         self._settings = settings
         self._entries = entries
         self._free: dict[Line, list[datetime]] = {}
-        self._until = time.monotonic() + _ROUND
         self.offered = 0
 
-    def run(self) -> bool:
-        """Ask everybody; False when there was no time for all of them."""
+    def run(self) -> int:
+        """Ask as many as there is time for, the first at least; the place of the last who was asked."""
+        until, place = time.monotonic() + _ROUND, 0
+        for entry in self._in_sight():
+            self._ask(entry)
+            place = entry["place"]
+            if time.monotonic() > until:
+                break
+        return place
+
+    def _in_sight(self) -> list[dict[str, Any]]:
+        """Those in front whose times there was time to look up, the first at least."""
+        until = time.monotonic() + _LOOKS
         lines: dict[Line, list[dict[str, Any]]] = {}
         for entry in self._entries:
             lines.setdefault(_line(entry), []).append(entry)
-        for line, waiting in lines.items():
-            self._free[line] = self._look(waiting)
-            if time.monotonic() > self._until:
-                return False
-        for entry in self._entries:
-            self._ask(entry)
-            if time.monotonic() > self._until:
-                return False
-        return len(self._entries) < _ENTRIES
+        for number, entry in enumerate(self._entries):
+            line = _line(entry)
+            if line not in self._free:
+                if self._free and time.monotonic() > until:
+                    return self._entries[:number]
+                self._free[line] = self._look(lines[line])
+        return self._entries
 
     def _look(self, waiting: list[dict[str, Any]], customer_id: UUID | None = None) -> list[datetime]:
         """The starts that are free now, for anybody who wants the same: nobody's own caps count but the customer's."""

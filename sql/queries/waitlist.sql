@@ -162,22 +162,38 @@ SELECT %(resource_id)s::uuid, %(service_id)s::uuid, %(from_at)s::timestamptz, %(
                   AND (%(service_id)s::uuid IS NULL OR e.service_id = %(service_id)s)
                   AND (%(from_at)s::timestamptz IS NULL OR (e.from_at < %(to_at)s AND e.to_at > %(from_at)s)))
 
+-- name: open_everything
+-- Ask about everything, if anybody waits and that is not under way.
+INSERT INTO waitlist_openings (created_at)
+SELECT clock_timestamp()
+ WHERE EXISTS (SELECT FROM waitlist_entries WHERE state = 'waiting' AND to_at > clock_timestamp())
+   AND NOT EXISTS (SELECT FROM waitlist_openings WHERE resource_id IS NULL AND service_id IS NULL AND from_at IS NULL)
+
 -- name: lead
 -- One at a time asks the line, so that everybody is asked in order.
 SELECT pg_try_advisory_xact_lock(hashtextextended('waitlist', 0)) AS leads
 
 -- name: openings
--- What may have become free.
-SELECT id FROM waitlist_openings ORDER BY id LIMIT %(limit)s
+-- What may have become free. Where the line has been asked about something for too long, because whoever is in front is asked about
+-- new things again and again, that is finished first.
+WITH late AS (
+    SELECT id FROM waitlist_openings WHERE asked_to > 0 AND created_at < clock_timestamp() - %(patience)s::interval
+)
+SELECT id FROM waitlist_openings WHERE id IN (SELECT id FROM late) OR NOT EXISTS (SELECT FROM late)
+ ORDER BY id LIMIT %(limit)s
+
+-- name: go_on
+-- The line was asked up to that place; the next round goes on behind it.
+UPDATE waitlist_openings SET asked_to = greatest(asked_to, %(place)s::bigint) WHERE id = ANY (%(ids)s::bigint[])
 
 -- name: close
 -- The line was asked.
 DELETE FROM waitlist_openings WHERE id = ANY (%(ids)s::bigint[])
 
 -- name: concerned
--- Those who wait for some of what may be free (all, when no openings are given), first come first, with the times about which they
--- have said no or nothing.
-SELECT e.id, e.user_id, e.service_id, e.resource_id, e.from_at, e.to_at, e.minutes, e.party_size, e.weekdays, e.day_from,
+-- Those who wait for some of what may be free and were not asked about it, first come first, with the times about which they have
+-- said no or nothing.
+SELECT e.id, e.place, e.user_id, e.service_id, e.resource_id, e.from_at, e.to_at, e.minutes, e.party_size, e.weekdays, e.day_from,
        e.day_to, e.time_zone,
        (SELECT coalesce(json_agg(json_build_array(extract(epoch FROM o.start_at), extract(epoch FROM o.end_at))), '[]')
           FROM waitlist_offers AS o WHERE o.entry_id = e.id AND o.state IN ('declined', 'lapsed')) AS refused
@@ -186,16 +202,16 @@ SELECT e.id, e.user_id, e.service_id, e.resource_id, e.from_at, e.to_at, e.minut
    AND NOT EXISTS (SELECT FROM waitlist_offers AS o WHERE o.entry_id = e.id AND o.state = 'open')
    AND EXISTS (SELECT FROM users WHERE id = e.user_id AND disabled_at IS NULL)
    AND EXISTS (SELECT FROM services WHERE id = e.service_id AND archived_at IS NULL)
-   AND (%(ids)s::bigint[] IS NULL OR EXISTS (
+   AND EXISTS (
         SELECT FROM waitlist_openings AS w
-         WHERE w.id = ANY (%(ids)s) AND (w.service_id IS NULL OR w.service_id = e.service_id)
+         WHERE w.id = ANY (%(ids)s::bigint[]) AND w.asked_to < e.place AND (w.service_id IS NULL OR w.service_id = e.service_id)
            AND (w.from_at IS NULL OR (e.from_at < w.to_at AND e.to_at > w.from_at))
            AND (w.resource_id IS NULL
                 OR EXISTS (SELECT FROM service_resources AS d
                             WHERE d.service_id = e.service_id AND d.resource_id = w.resource_id)
                 OR EXISTS (SELECT FROM service_requirements AS q JOIN resources AS r ON r.id = w.resource_id
                             WHERE q.service_id = e.service_id AND q.kind = r.kind
-                              AND (q.resource_ids = '{}' OR r.id = ANY (q.resource_ids))))))
+                              AND (q.resource_ids = '{}' OR r.id = ANY (q.resource_ids)))))
  ORDER BY e.place LIMIT %(limit)s
 
 -- name: lock_waiting
