@@ -1,4 +1,4 @@
--- The schema after migration 0046, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0047, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -1271,6 +1271,7 @@ CREATE TABLE waitlist_openings (
     from_at timestamp with time zone,
     to_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
+    asked_to bigint DEFAULT 0 NOT NULL,
     CONSTRAINT waitlist_openings_pkey PRIMARY KEY (id)
 );
 
