@@ -19,7 +19,8 @@ class WaitsForTooMuch(Conflict):
 
 
 class NothingOffered(Conflict):
-    """There is no offer that could be accepted or declined: none was made yet, or its time ran out."""
+    """There is no offer that could be accepted or declined: none was made yet, its time ran out, or the offer that was
+    named is not the present one."""
 
     code = "nothing-offered"
 

@@ -72,4 +72,4 @@ def accept(entry_id: UUID, body: dict[str, Any]) -> Answer:
 def decline(entry_id: UUID, body: dict[str, Any]) -> Answer:
     """Say no to what is offered; the next in line is asked. One's own place stays, for other times."""
     versions = http.expected_versions()
-    return http.run(lambda tx: service.decline(tx, caller=caller(), entry_id=entry_id, versions=versions))
+    return http.run(lambda tx: service.decline(tx, caller=caller(), entry_id=entry_id, body=body, versions=versions))

@@ -55,8 +55,16 @@ class NewEntry(Input):
             raise ValidationError("Must be after dayFrom.", "dayTo")
 
 
-class Accepted(Input):
-    """What the booking is to say."""
+class _Answered(Input):
+    holdId = fields.UUID(
+        metadata={
+            "description": "The offer that is meant, as in `offer.holdId`; one that was made since is left alone."
+        }
+    )
+
+
+class Accepted(_Answered):
+    """Which offer, and what the booking is to say."""
 
     title = Text(longest=200, load_default=None, allow_none=True)
     description = Text(longest=4000, load_default=None, allow_none=True)
@@ -64,8 +72,8 @@ class Accepted(Input):
     notes = Text(longest=4000, load_default=None, allow_none=True)
 
 
-class Declined(Input):
-    """An empty body."""
+class Declined(_Answered):
+    """Which offer."""
 
 
 class EntryQuery(CursorQuery):

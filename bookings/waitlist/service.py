@@ -122,8 +122,7 @@ def accept(
 ) -> Answer:
     """Book what is offered. Raises NotFound, Forbidden, PreconditionFailed, NotWaiting, NothingOffered."""
     entry = _lock(tx, caller.actor, entry_id, versions)
-    if entry["hold_id"] is None:
-        raise NothingOffered
+    _check_offered(entry, body)
     try:
         answer = holds.convert(tx, settings=settings, caller=caller, body={**body, "holdId": entry["hold_id"]})
     except (HoldEnded, SlotTaken) as gone:
@@ -135,14 +134,21 @@ def accept(
     return answer
 
 
-def decline(tx: Tx, *, caller: Caller, entry_id: UUID, versions: Sequence[int] | None = None) -> Answer:
+def _check_offered(entry: Mapping[str, Any], body: Mapping[str, Any]) -> None:
+    """Who names an offer must not get, or refuse, another that was made in the meantime. Raises NothingOffered."""
+    if entry["hold_id"] is None or body.get("holdId") not in (None, entry["hold_id"]):
+        raise NothingOffered
+
+
+def decline(
+    tx: Tx, *, caller: Caller, entry_id: UUID, body: Mapping[str, Any], versions: Sequence[int] | None = None
+) -> Answer:
     """Say no to what is offered: the next in line is asked. The entry keeps its place for other times.
 
     Raises NotFound, Forbidden, PreconditionFailed, NotWaiting, NothingOffered.
     """
     entry = _lock(tx, caller.actor, entry_id, versions)
-    if entry["hold_id"] is None:
-        raise NothingOffered
+    _check_offered(entry, body)
     if not _let_go(tx, caller, entry):
         raise NothingOffered
     tx.execute(_sql.touch, {"id": entry_id})

@@ -123,14 +123,14 @@ class Customer(Stubborn):
         outcome, path = self._dice.random(), f"/waitlist/{self._entry}"
         if outcome < 0.6:
             key = self._key()
-            status, body = self._ask("POST", f"{path}/accept", {}, key)
+            status, body = self._ask("POST", f"{path}/accept", {"holdId": hold_id}, key)
             self._booked(key, status, body)
             if status == 201:
                 if self._memory.accepted.setdefault(hold_id, body["id"]) != body["id"]:
                     self._memory.contradictions.append(f"offer {hold_id} became two bookings")
                 self._entry = None
         elif outcome < 0.8:
-            self._ask("POST", f"{path}/decline", {}, None)
+            self._ask("POST", f"{path}/decline", {"holdId": hold_id}, None)
         elif outcome < 0.85:
             self._ask("DELETE", path, None, None)
 

@@ -42,7 +42,11 @@ def test_what_is_called_off_goes_to_the_first(line: Line, booker: Person) -> Non
     assert (offer["startAt"], offer["price"]) == (at(9), {"amount": 4500, "currency": "EUR"})
     problem(second.call("POST", "/bookings", {"serviceId": line.service, "startAt": at(9)}), 409, "slot-taken")
     problem(second.call("POST", f"/waitlist/{two['id']}/accept", {}), 409, "nothing-offered")
-    accepted = first.call("POST", f"/waitlist/{one['id']}/accept", {"title": "At last"})
+    for answer in ("accept", "decline"):
+        another = {"holdId": str(uuid4())}
+        problem(first.call("POST", f"/waitlist/{one['id']}/{answer}", another), 409, "nothing-offered")
+    wish = {"holdId": offer["holdId"], "title": "At last"}
+    accepted = first.call("POST", f"/waitlist/{one['id']}/accept", wish)
     made = accepted.json or {}
     assert accepted.status_code == 201
     assert (made["startAt"], made["userId"], made["title"]) == (at(9), str(first.id), "At last")
