@@ -15,7 +15,7 @@ from functools import lru_cache
 from math import floor
 from zoneinfo import ZoneInfo
 
-from bookings.availability import hours
+from bookings.availability import hours, moves
 from bookings.availability.layers import BUSINESS, RESOURCE, SERVICE, Caps, Rules, Schedule
 from bookings.availability.picture import Booked, Candidate, Picture
 
@@ -141,6 +141,32 @@ def window(look: Look, schedule: Schedule, lanes: Lanes) -> None:
             _close(lanes, lower, upper)
 
 
+def no_shows(look: Look, schedule: Schedule, lanes: Lanes) -> None:
+    """Nobody books by themselves who did not come too often."""
+    if look.picture.too_often(schedule):
+        _close(lanes, 0, len(lanes))
+
+
+def booking_status(look: Look, schedule: Schedule, lanes: Lanes) -> None:
+    """Only what is pending or confirmed can be moved."""
+    _as_agreed(look, moves.STATUS, lanes)
+
+
+def reschedule_cutoff(look: Look, schedule: Schedule, lanes: Lanes) -> None:
+    """Not moved behind the cut-off that was agreed with it."""
+    _as_agreed(look, moves.CUTOFF, lanes)
+
+
+def max_reschedules(look: Look, schedule: Schedule, lanes: Lanes) -> None:
+    """Not moved by its customer more often than was agreed with it."""
+    _as_agreed(look, moves.NUMBER, lanes)
+
+
+def _as_agreed(look: Look, rule: str, lanes: Lanes) -> None:
+    if not look.picture.agreed.get(rule, True):
+        _close(lanes, 0, len(lanes))
+
+
 def hours_(look: Look, schedule: Schedule, lanes: Lanes) -> None:
     """All of its own time, without buffers, lies in one open span."""
     starts = look.starts
@@ -223,8 +249,10 @@ def room(look: Look, candidate: Candidate, lanes: Lanes) -> None:
                 _close(lanes, *look.run(begins, ends))
 
 
-LEADING: tuple[Callable[[Look, Schedule, Lanes], None], ...] = (past, ahead, length, grid, notice, window)
+LEADING: tuple[Callable[[Look, Schedule, Lanes], None], ...] = (past, ahead, length, grid, notice, window, no_shows)
 OF_RESOURCE: tuple[Callable[[Look, Candidate, Lanes], None], ...] = (closures, resource_caps, customer_caps, room)
+#: asked of a booking that moves, whatever the time
+AGREED: tuple[Callable[[Look, Schedule, Lanes], None], ...] = (booking_status, reschedule_cutoff, max_reschedules)
 #: what each rule is called in answers
 NAMES = {
     past: "past",
@@ -233,6 +261,10 @@ NAMES = {
     grid: "slotGrid",
     notice: "minimumNotice",
     window: "bookingWindow",
+    no_shows: "noShows",
+    booking_status: moves.STATUS,
+    reschedule_cutoff: moves.CUTOFF,
+    max_reschedules: moves.NUMBER,
     hours_: "openingHours",
     own_caps: "customerCaps",
     closures: "closures",

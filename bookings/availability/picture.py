@@ -110,8 +110,19 @@ class Picture:
     service: Mapping[str, Any] | None = None
     #: `assignment` as the service or the business says it
     assignment: Mapping[str, Any] | None = None
+    #: how often somebody who books for themselves did not come within so many days, where that matters
+    no_shows: Mapping[int, int] = field(default_factory=dict)
+    #: of a booking that moves: what was agreed about moving it, and whether each allows it now
+    agreed: Mapping[str, bool] = field(default_factory=dict)
     #: what the customer has booked around the time, when caps of customers matter
     customer: tuple[Booked, ...] = ()
+
+    def too_often(self, schedule: Schedule) -> tuple[int, int] | None:
+        """How often the customer did not come within how many days, when that is so often that they are refused."""
+        rule = schedule.rules.policy.get("noShowRule") if self.no_shows else None
+        if rule is None or rule["then"] != "refuse" or self.no_shows.get(rule["days"], 0) < rule["count"]:
+            return None
+        return self.no_shows[rule["days"]], rule["days"]
 
     @property
     def candidates(self) -> list[Candidate]:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from bookings import clock, queries
+from bookings import clock
 from bookings.auth import Actor
 from bookings.availability import assignment, hours, service, slots
 from bookings.availability.lanes import MEANINGS, dates_of
@@ -25,7 +25,6 @@ from bookings.fields import instant_text
 
 _DAY = 86_400
 _FIRST = date(1970, 1, 1).toordinal()
-_sql = queries.load("availability")
 #: so many resources of a group are explained
 EXPLAINED = 50
 #: what others are not told apart: whether somebody is away or has customers
@@ -103,6 +102,7 @@ def _read(
         minutes=query.get("duration"),
         party_size=query.get("partySize"),
         customer_id=actor.id if actor else None,
+        for_themselves=actor is not None,
         named={"resourceId": query["resourceId"]} if query.get("resourceId") else None,
         together=query.get("providerIds", ()),
     )
@@ -119,21 +119,28 @@ def _read_booking(
 ) -> Picture:
     if actor is None:
         raise Unauthorized
-    seen_by = {"id": booking_id, "actor_id": actor.id, "is_admin": actor.is_admin}
-    with database.transaction() as tx:
-        booking = tx.one(_sql.booking_to_move, seen_by)
-        if booking is None or booking["service_id"] != query["serviceId"]:
-            raise Invalid([("rescheduleBookingId", "There is no such booking of this service.")])
-        terms = service.terms_of_booking(booking)
-        if query.get("duration", terms.length // 60) * 60 != terms.length:
-            raise Invalid([("duration", f"A booking that moves keeps its length of {terms.length // 60} minutes.")])
-        if query.get("partySize", booking["party_size"]) != booking["party_size"]:
-            raise Invalid([("partySize", f"A booking that moves keeps its party of {booking['party_size']}.")])
-        if query.get("resourceId") and query["resourceId"] not in booking["resource_ids"]:
-            raise Invalid([("resourceId", "A booking that moves keeps its resources.")])
-        if not set(query.get("providerIds", ())) <= set(booking["resource_ids"]):
-            raise Invalid([("providerIds", "A booking that moves keeps its resources.")])
-        return service.read_booking(tx, settings=settings, booking=booking, terms=terms, lower=lower, upper=upper)
+    found = service.read_move(
+        database,
+        settings=settings,
+        actor=actor,
+        booking_id=booking_id,
+        service_id=query["serviceId"],
+        lower=lower,
+        upper=upper,
+    )
+    if found is None:
+        raise Invalid([("rescheduleBookingId", "There is no such booking of this service.")])
+    booking, picture = found
+    length, ids = picture.terms.length, {UUID(id) for id in booking["resource_ids"]}
+    if query.get("duration", length // 60) * 60 != length:
+        raise Invalid([("duration", f"A booking that moves keeps its length of {length // 60} minutes.")])
+    if query.get("partySize", booking["party_size"]) != booking["party_size"]:
+        raise Invalid([("partySize", f"A booking that moves keeps its party of {booking['party_size']}.")])
+    if query.get("resourceId") and query["resourceId"] not in ids:
+        raise Invalid([("resourceId", "A booking that moves keeps its resources.")])
+    if not set(query.get("providerIds", ())) <= ids:
+        raise Invalid([("providerIds", "A booking that moves keeps its resources.")])
+    return picture
 
 
 def _times(found: Sequence[Slot], zone: ZoneInfo) -> list[Answer]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Protocol
@@ -27,10 +27,11 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from bookings import clock, queries
-from bookings.availability import assignment, hours, layers, picture
+from bookings.auth import Actor
+from bookings.availability import assignment, counting, layers, moves, picture
 from bookings.availability.assignment import Assigned
 from bookings.availability.layers import SILENT, Layer, Schedule
-from bookings.availability.picture import Booked, Candidate, Group, Picture, Terms
+from bookings.availability.picture import Candidate, Group, Picture, Terms
 from bookings.availability.slots import Found
 from bookings.catalogue import rules as catalogue
 from bookings.config import Settings
@@ -41,13 +42,11 @@ from bookings.prepared import Prepared, Row, array
 _sql = queries.load("availability")
 _WHO = Prepared("availability.who", _sql.who)
 _THESE = Prepared("availability.these", _sql.these)
+_MOVE = Prepared("availability.booking_to_move", _sql.booking_to_move)
 _TAKEN = Prepared("availability.taken", _sql.taken, binary=True)
-_COUNTED = Prepared("availability.counted", _sql.counted)
 _FAIRNESS = Prepared("availability.fairness", _sql.fairness)
 #: what a row of `taken` is about
 _BUSINESS_CLOSED, _CLOSED, _ALONE = b"B", b"C", b"A"
-#: local dates differ from those of UTC by so much at most
-_MARGIN = timedelta(days=2)
 _ABSENT = "Not everybody who delivers it together is there at present."
 
 
@@ -68,6 +67,7 @@ def read(
     minutes_field: str = "duration",
     party_size: int | None = None,
     customer_id: UUID | None = None,
+    for_themselves: bool = False,
     named: Mapping[str, UUID] | None = None,
     together: Sequence[UUID] = (),
     permitted: Callable[[Picture], Picture] | None = None,
@@ -76,10 +76,11 @@ def read(
 ) -> Picture:
     """A service for a length and a party, for starts at or after `lower` and before `upper`.
 
-    `customer_id`: whose caps count. `named`: field of the request → resource that must be claimed. `together`: who
-    must deliver it together, nobody else; of a collective service that is everybody who does. `permitted` takes
-    out candidates whom the caller may not book. Claims of the ignored booking and hold count as free. Raises Invalid
-    for a service that is not offered, a length or party it does not take, and names that do not deliver it.
+    `customer_id`: whose caps count, and whose no-shows when they book `for_themselves`. `named`: field of the request →
+    resource that must be claimed. `together`: who must deliver it together, nobody else; of a collective service that
+    is everybody who does. `permitted` takes out candidates whom the caller may not book. Claims of the ignored booking
+    and hold count as free. Raises Invalid for a service that is not offered, a length or party it does not take, and
+    names that do not deliver it.
     """
     asked = _asked(settings, lower, upper, service_id, ignored_booking, ignored_hold, customer_id)
     rows = reader.hot_rows(_WHO, asked | {"named": array([str(id) for id in (named or {}).values()])})
@@ -101,7 +102,7 @@ def read(
         if wrong:
             raise Invalid(wrong)
         found = replace(found, groups=groups)
-    return _with_claims(reader, found, asked)
+    return _with_claims(reader, found, asked | {"for_themselves": for_themselves and customer_id is not None})
 
 
 def _together(groups: Sequence[Group], service: Mapping[str, Any], ids: Sequence[UUID]) -> tuple[Group, ...]:
@@ -134,7 +135,10 @@ def read_these(
     or those named by somebody who books plain time. Inactive and unknown ones are left out: compare `candidates`."""
     asked = _asked(settings, lower, upper, service_id, ignored_booking, ignored_hold, customer_id)
     rows = reader.hot_rows(_THESE, asked | {"resource_ids": array([str(id) for id in resource_ids])})
-    found = _picture(settings, rows[0], lower, upper, asked)
+    return _settled(reader, _picture(settings, rows[0], lower, upper, asked), terms, asked)
+
+
+def _settled(reader: Reader, found: Picture, terms: Terms, asked: Mapping[str, Any]) -> Picture:
     everyone = found.groups[0].candidates if found.groups else ()
     # Plain time is led by all it claims; a service by whoever delivers it, if anybody does.
     leading = len(everyone) if found.service is None else min(1, len(found.service["resourceIds"]))
@@ -151,6 +155,33 @@ def terms_of_booking(booking: Mapping[str, Any]) -> Terms:
         units=booking["units"],
         places=booking["session_places"],
     )
+
+
+def read_move(
+    reader: Reader,
+    *,
+    settings: Settings,
+    actor: Actor,
+    booking_id: UUID,
+    service_id: UUID,
+    lower: datetime,
+    upper: datetime,
+) -> tuple[dict[str, Any], Picture] | None:
+    """A booking of a service that somebody may see, and where it may move: as `read_booking`, and by what was agreed
+    with it. None: there is none."""
+    asked = _asked(settings, lower, upper, service_id, booking_id, None, None)
+    rows = reader.hot_rows(_MOVE, asked | {"actor_id": actor.id, "is_admin": actor.is_admin})
+    if not rows:
+        return None
+    *row, text = rows[0]
+    booking: dict[str, Any] = orjson.loads(text or "")
+    booking |= {name: datetime.fromisoformat(booking[name]) for name in ("start_at", "end_at")}
+    customer_id = UUID(booking["user_id"])
+    found = _picture(settings, tuple(row), lower, upper, asked)
+    reason = moves.refused(booking, clock.now(), by_customer=actor.id == customer_id)
+    agreed = {rule: rule != reason for rule in (moves.STATUS, moves.CUTOFF, moves.NUMBER)}
+    asked |= {"customer_id": customer_id}
+    return booking, _settled(reader, replace(found, agreed=agreed), terms_of_booking(booking), asked)
 
 
 def read_booking(
@@ -239,23 +270,15 @@ def _asked(
     ignored_hold: UUID | None,
     customer_id: UUID | None,
 ) -> dict[str, Any]:
-    earliest = min(clock.now(), lower) - _MARGIN
+    earliest = min(clock.now(), lower) - counting.MARGIN
     return {
         "service_id": service_id,
         "ignored_booking": ignored_booking,
         "ignored_hold": ignored_hold,
         "customer_id": customer_id,
         "first_day": earliest.date().isoformat(),
-        "last_day": _later(upper, settings.max_booking_length + _MARGIN).date().isoformat(),
+        "last_day": counting.later(upper, settings.max_booking_length + counting.MARGIN).date().isoformat(),
     }
-
-
-def _later(at: datetime, by: timedelta) -> datetime:
-    """Never behind the last year that there is."""
-    try:
-        return at + by
-    except OverflowError:
-        return datetime.max.replace(tzinfo=UTC)
 
 
 def _picture(settings: Settings, row: Row, lower: datetime, upper: datetime, asked: Mapping[str, Any]) -> Picture:
@@ -315,7 +338,7 @@ def _with_claims(reader: Reader, found: Picture, asked: Mapping[str, Any]) -> Pi
     alone = [one for one in everyone if one.exclusive]
     shared = [one for one in everyone if not one.exclusive]
     lower = datetime.fromtimestamp(found.lower - terms.before, UTC)
-    upper = _later(datetime.fromtimestamp(found.upper, UTC), timedelta(seconds=terms.length + terms.after))
+    upper = counting.later(datetime.fromtimestamp(found.upper, UTC), timedelta(seconds=terms.length + terms.after))
     params = {
         **asked,
         "alone": array([one.text for one in alone]),
@@ -336,64 +359,10 @@ def _with_claims(reader: Reader, found: Picture, asked: Mapping[str, Any]) -> Pi
     if shut:
         for one in everyone:
             one.closures = [*one.closures, *shut]
-    return _with_counts(reader, replace(found, groups=_joined(found.groups, everyone)), asked)
+    return counting.with_counts(reader.hot_rows, replace(found, groups=_joined(found.groups, everyone)), asked)
 
 
 def _joined(groups: Iterable[Group], everyone: Iterable[Candidate]) -> tuple[Group, ...]:
     """The groups, with one and the same candidate wherever it occurs."""
     by_id = {one.id: one for one in everyone}
     return tuple(replace(group, candidates=tuple(by_id[one.id] for one in group.candidates)) for group in groups)
-
-
-def _with_counts(reader: Reader, found: Picture, asked: Mapping[str, Any]) -> Picture:
-    capped = [one for one in found.candidates if one.schedule.rules.resource_caps]
-    customers = asked["customer_id"] is not None and (
-        found.general.rules.customer_caps or any(one.schedule.rules.customer_caps for one in found.candidates)
-    )
-    if not capped and not customers:
-        return found
-    counted_from, counted_to = _around(found.lower, found.upper)
-    days = _dates(counted_from, counted_to)
-    zones = {one.zone: one.schedule.calendar.zone for one in capped}
-    numbers = {name: number for number, name in enumerate(zones, 1)}
-    midnights = (hours.instant(day, 0, zone) for zone in zones.values() for day in days)
-    params = {
-        **asked,
-        "customer_id": asked["customer_id"] if customers else None,
-        "resource_ids": array([str(one.id) for one in capped]),
-        "zones": array([str(numbers[one.zone]) for one in capped]),
-        "midnights": array([datetime.fromtimestamp(second, UTC).isoformat() for second in midnights]),
-        "dates": len(days),
-        "counted_from": counted_from,
-        "counted_to": counted_to,
-    }
-    booked = []
-    for one in capped:
-        one.bookings = {}
-    for number, day, bookings, service_id, resource_ids in reader.hot_rows(_COUNTED, params):
-        on = int(day or 0)
-        if at := int(number or 0):
-            if on:  # else before all of these dates
-                capped[at - 1].bookings = {**capped[at - 1].bookings, days[on - 1]: int(bookings or 0)}
-        else:
-            ids = (resource_ids or b"").decode().strip("{}").split(",")
-            of = UUID(service_id.decode()) if service_id else None
-            booked.append(
-                Booked(hours.local_date(on, found.business_zone), of, frozenset(UUID(id) for id in ids if id))
-            )
-    return replace(found, customer=tuple(booked))
-
-
-def _dates(lower: datetime, upper: datetime) -> list[date]:
-    """All dates from then until then whose midnights can be told in any zone."""
-    first, last = max(lower.date(), date.min + _MARGIN), min(upper.date(), date.max - _MARGIN)
-    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
-
-
-def _around(lower: int, upper: int) -> tuple[datetime, datetime]:
-    """The whole months and weeks that the starts may lie in, in any zone."""
-    first = (datetime.fromtimestamp(lower, UTC) - _MARGIN).replace(hour=0, minute=0, second=0)
-    last = _later(datetime.fromtimestamp(upper, UTC), _MARGIN)
-    return min(first.replace(day=1), first - timedelta(days=first.weekday())) - _MARGIN, _later(
-        last, timedelta(days=33)
-    )

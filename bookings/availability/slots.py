@@ -22,6 +22,7 @@ from uuid import UUID
 
 from bookings.availability import matching
 from bookings.availability.lanes import (
+    AGREED,
     LEADING,
     NAMES,
     OF_RESOURCE,
@@ -126,7 +127,8 @@ def general_lanes(look: Look) -> Lanes:
 def general_rules(picture: Picture) -> tuple[Callable[[Look, Schedule, Lanes], None], ...]:
     """The rules that are asked once and not of each resource."""
     led = picture.terms.settled or any(group.leads for group in picture.groups)
-    return (own_caps,) if led else (*LEADING, own_caps)
+    agreed = AGREED if picture.agreed else ()
+    return (*agreed, own_caps) if led else (*agreed, *LEADING, own_caps)
 
 
 def _whole(lanes: bytes | bytearray) -> int:

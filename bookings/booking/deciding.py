@@ -13,7 +13,7 @@ from bookings.availability.assignment import Assigned
 from bookings.availability.layers import RESOURCE, Calendar, Rules, Schedule
 from bookings.availability.picture import Candidate, Picture
 from bookings.availability.service import Reader
-from bookings.booking.errors import NotBookable, SlotTaken
+from bookings.booking.errors import NotBookable, SlotTaken, TooManyNoShows
 from bookings.fields import instant_text
 
 #: how far ahead of a refused start others are looked for, and how many are named
@@ -41,11 +41,23 @@ def choose(reader: Reader, picture: Picture, start_at: datetime, before: Assigne
 
 
 def refusal(picture: Picture, read: Read, start_at: datetime) -> SlotTaken | NotBookable:
-    """Why a start cannot be had: somebody was quicker, or rules forbid it."""
+    """Why a start cannot be had: somebody was quicker, or rules forbid it. Raises TooManyNoShows."""
+    check_no_shows(picture)
     instead = next_free(read, start_at, gridded=picture.terms.gridded)
     if slots.at(picture, start_at, whatever_is_claimed=True).enough:
         return SlotTaken(nextFree=instead)
     return NotBookable(rules=forbidding(picture, start_at), nextFree=instead)
+
+
+def check_no_shows(picture: Picture) -> None:
+    """Raises TooManyNoShows when too few of those who deliver take a customer who did not come so often."""
+    leading = [group for group in picture.groups if group.leads]
+    refusing = [picture.too_often(picture.general)] if not leading else []
+    for group in leading:
+        said = [picture.too_often(one.schedule) for one in group.candidates]
+        refusing += [one for one in said if one] if said.count(None) < group.count else []
+    if found := next((one for one in refusing if one), None):
+        raise TooManyNoShows(noShows=found[0], days=found[1])
 
 
 def forbidding(picture: Picture, start_at: datetime) -> list[str]:

@@ -283,6 +283,7 @@ def _of_service(asking: _Asking, spans: Sequence[Span], alternatives: bool) -> J
     if asking.tx is None:
         offers.check_customer(asking.database, ask)
     picture = ask.read(asking.reader, *_bounds(spans))
+    deciding.check_no_shows(picture)
     often = Counter(
         one.id for each in slots.each(picture, [_seconds(one.start_at) for one in spans]) for one in each.free[0]
     )

@@ -71,6 +71,7 @@ class Ask:
             minutes_field="endAt",
             party_size=self.body.get("partySize"),
             customer_id=self.wish["user_id"],
+            for_themselves=self.wish["user_id"] == self.wish["actor_id"],
             named=self.named,
             together=self.body.get("providerIds") or (),
             permitted=None if self.wish["unrestricted"] else self._permitted,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from bookings.availability.moves import cutoff, is_late, moves_left
 from bookings.money import percent_of
 
 Booking = Mapping[str, Any]
@@ -53,12 +54,6 @@ class Verdict:
     until: datetime | None = None
 
 
-def cutoff(booking: Booking, rule: str) -> datetime | None:
-    """The last instant on ordinary terms; None: there is no cut-off."""
-    minutes = (booking["policy"] or {}).get(rule)
-    return None if minutes is None else booking["start_at"] - timedelta(minutes=minutes)
-
-
 def cancelling(booking: Booking, now: datetime) -> Verdict:
     """What becomes of it when its customer calls it off."""
     until = cutoff(booking, "cancelCutoffMinutes")
@@ -91,16 +86,9 @@ def rescheduling(booking: Booking, now: datetime) -> Verdict:
     """Whether its customer may move it, and what that costs. Refused without `until`: it was moved often enough."""
     if moves_left(booking) == 0:
         return Verdict(REFUSE)
-    until = cutoff(booking, "rescheduleCutoffMinutes")
-    if until is not None and now > until:
-        return Verdict(REFUSE, until=until)
+    if is_late(booking, now):
+        return Verdict(REFUSE, until=cutoff(booking, "rescheduleCutoffMinutes"))
     return Verdict("", _move_fee(booking, now))
-
-
-def moves_left(booking: Booking) -> int | None:
-    """How often its customer may still move it; None: any number of times."""
-    most = (booking["policy"] or {}).get("maxReschedules")
-    return None if most is None else max(0, most - booking["reschedules"])
 
 
 def _move_fee(booking: Booking, now: datetime) -> int:

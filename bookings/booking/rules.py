@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from bookings.availability.moves import MOVABLE as MOVABLE
+
 STATUSES = ("pending", "confirmed", "checked_in", "completed", "no_show", "cancelled", "declined")
 #: a booking in one of these still claims its time and is worth reminding of
 ACTIVE = ("pending", "confirmed", "checked_in")
@@ -21,7 +23,6 @@ PAYMENT_STATUSES = (
     "failed",
     "expired",
 )
-MOVABLE = ("pending", "confirmed")
 RELEASED = ("cancelled", "declined")
 
 

@@ -92,7 +92,8 @@ SELECT 'S', c.id, NULL, taken.during, taken.units, taken.places
 -- How many bookings begin on each local date, for caps: of resources (number from 1), holds included; and each booking of
 -- the customer (number 0) with the second of its start, its service and resources, holds included. Which instants are
 -- the midnights of local dates is told, one zone after the other, so many dates of each; the day is which of them was
--- last. For PostgreSQL may know other time zones than Python, which knows when it is open.
+-- last. For PostgreSQL may know other time zones than Python, which knows when it is open. And
+-- how often (number -1) somebody did not come within so many days.
 SELECT c.number::integer AS number, width_bucket(a.start_at, c.midnights)::bigint AS day, count(*)::integer AS bookings,
        NULL AS service_id, NULL AS resource_ids
   FROM (SELECT r.id, r.number,
@@ -114,6 +115,12 @@ SELECT 0, floor(extract(epoch FROM h.start_at))::bigint, 1, h.service_id::text, 
   FROM holds AS h
  WHERE h.user_id = %(customer_id)s AND h.start_at >= %(counted_from)s AND h.start_at < %(counted_to)s
    AND h.state = 'active' AND h.expires_at > clock_timestamp() AND (h.id = %(ignored_hold)s) IS NOT TRUE
+UNION ALL
+SELECT -1, absent.days::bigint, (
+        SELECT count(*) FROM bookings AS b
+         WHERE b.user_id = %(absent_id)s::uuid AND b.status = 'no_show'
+           AND b.start_at > %(now)s::timestamptz - make_interval(days => absent.days))::integer, NULL, NULL
+  FROM unnest(%(absent_days)s::integer[]) AS absent (days)
 
 -- name: fairness
 -- What strategies ask of those who are free: how many bookings each has on the local day of the start, and the turn at
@@ -139,9 +146,17 @@ ON CONFLICT (service_id, resource_id) DO UPDATE SET turn = excluded.turn
 SELECT pg_advisory_xact_lock(n) FROM unnest(%(numbers)s::bigint[]) AS n
 
 -- name: booking_to_move
--- A booking that somebody may see, with what it placed: for the question where it could move.
-SELECT b.id, b.user_id, b.service_id, b.resource_ids, b.start_at, b.end_at, b.units, b.party_size, b.session_places,
-       b.buffer_before_minutes, b.buffer_after_minutes
+-- A booking of a service that somebody may see, with what it placed and what was agreed about moving it, and as `these`
+-- what there is to say of its resources: for the question where it could move.
+SELECT (SELECT {catalogue.document} FROM services AS s WHERE s.id = b.service_id),
+       {business_spoken}, {service_spoken},
+       (SELECT coalesce(json_agg({candidate} ORDER BY array_position(b.resource_ids, r.id)), '[]')
+          FROM resources AS r WHERE r.id = ANY (b.resource_ids) AND r.active)::text, '[]',
+       json_build_object('user_id', b.user_id, 'resource_ids', b.resource_ids, 'start_at', b.start_at, 'end_at', b.end_at,
+           'units', b.units, 'party_size', b.party_size, 'session_places', b.session_places,
+           'buffer_before_minutes', b.buffer_before_minutes, 'buffer_after_minutes', b.buffer_after_minutes,
+           'status', b.status, 'policy', b.policy, 'reschedules', b.reschedules)::text
   FROM bookings AS b
- WHERE b.id = %(id)s AND (%(is_admin)s OR b.user_id = %(actor_id)s OR EXISTS (
+ WHERE b.id = %(ignored_booking)s::uuid AND b.service_id = %(service_id)s AND (
+       %(is_admin)s::boolean OR b.user_id = %(actor_id)s::uuid OR EXISTS (
        SELECT FROM resources WHERE id = ANY (b.resource_ids) AND owner_id = %(actor_id)s))

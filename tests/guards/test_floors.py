@@ -37,6 +37,7 @@ OFFERED = {
     "bookings.event.nudge",  # wakes the relay after a commit
     "bookings.job.care",  # jobs as admins and metrics see them
     "bookings.availability.assignment",  # choosing, by whoever claims
+    "bookings.availability.moves",  # whether a booking may be moved, asked by a search, too
     "bookings.availability.matching",  # different resources for several needs
     "bookings.availability.picture",  # what was read, to be judged
     "bookings.availability.layers",  # what business, service and resource say

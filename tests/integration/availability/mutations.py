@@ -100,13 +100,13 @@ MUTATIONS = (
     _lanes("cap reached one too late", "bookings[day] >= caps.day", "bookings[day] > caps.day"),
     Mutation(
         "caps of a resource by the wrong clock",
-        AVAILABILITY + "service.py",
+        AVAILABILITY + "counting.py",
         "hours.instant(day, 0, zone) for zone in",
         'hours.instant(day, 0, ZoneInfo("UTC")) for zone in',
     ),
     Mutation(
         "caps of a customer by the wrong clock",
-        AVAILABILITY + "service.py",
+        AVAILABILITY + "counting.py",
         "hours.local_date(on, found.business_zone)",
         'hours.local_date(on, ZoneInfo("UTC"))',
     ),

@@ -51,6 +51,7 @@ def test_explain(shop: Shop, world: World, customer: Person) -> None:
         "slotGrid",
         "minimumNotice",
         "bookingWindow",
+        "noShows",
         "openingHours",
         "closures",
         "resourceCaps",
