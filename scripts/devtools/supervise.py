@@ -182,8 +182,8 @@ def clear_leftovers(dev_set: DevSet) -> int:
     """Stop what an earlier crash left running, and remove lock files nobody holds; returns the number of processes."""
     processes = leftovers(dev_set)
     for process in processes:
-        is_postgres = "postgres" in process.name()
         with contextlib.suppress(psutil.NoSuchProcess):
+            is_postgres = "postgres" in process.name()
             process.send_signal(signal.SIGINT if is_postgres else signal.SIGTERM)
     _, stubborn = psutil.wait_procs(processes, timeout=GRACE_SECONDS)
     for process in stubborn:
