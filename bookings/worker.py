@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -45,11 +47,17 @@ Register = Callable[[Registry, Consumers, Database, Settings], None]
 
 
 class _Consumer(Consumer):  # type: ignore[misc]
-    """Huey's consumer, which tells when it has been asked to stop and waits for its tasks."""
+    """Huey's consumer, which tells when it has been asked to stop and waits for its tasks. `asked`: whether somebody
+    did so before it listened."""
 
-    def __init__(self, huey: Huey, stopping: Callable[[], None]) -> None:
+    def __init__(self, huey: Huey, stopping: Callable[[], None], asked: threading.Event) -> None:
         super().__init__(huey, workers=_TASKS_AT_ONCE, graceful_signal="TERM", shutdown_timeout=20)
-        self._stopping = stopping
+        self._stopping, self._asked = stopping, asked
+
+    def start(self) -> None:
+        super().start()
+        if self._asked.is_set():
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def stop(self, graceful: bool = False) -> Any:
         self._stopping()
@@ -79,6 +87,9 @@ def work(settings: Settings, register: Register) -> int:
     # Huey turns due times into scores through the local zone: anything but UTC would shift them when clocks change.
     os.environ["TZ"] = "UTC"
     time.tzset()
+    # Until Huey listens, SIGTERM would end the process without signing off.
+    asked = threading.Event()
+    signal.signal(signal.SIGTERM, lambda number, frame: asked.set())
     nudge, registry = Nudge(settings), Registry()
     consumers = Consumers(settings, nudge.ring)
     database = Database(replace(settings, db_pool_size=settings.db_pool_size + _OTHERS), name="bookings-worker")
@@ -105,7 +116,7 @@ def work(settings: Settings, register: Register) -> int:
     asker.start()
     crew.start()
     consumers.start(database)
-    _Consumer(huey, crew.begin_to_stop).run()
+    _Consumer(huey, crew.begin_to_stop, asked).run()
     planner.stop()
     scheduler.stop()
     sweeper.stop()
