@@ -18,18 +18,6 @@ def settings() -> dict[str, Any]:
     return {"business_time_zone": "Europe/Berlin"}
 
 
-@pytest.fixture(scope="module")
-def shop(api: Api, world: World) -> Shop:
-    """An admin who offers services."""
-    return Shop(api, world)
-
-
-@pytest.fixture
-def customer(api: Api, world: World) -> Person:
-    """Somebody new."""
-    return api.as_(world.user())
-
-
 def test_explain(shop: Shop, world: World, customer: Person) -> None:
     """Every rule in order, for each resource; the same that book and show."""
     one, two = world.provider().id, world.provider().id

@@ -25,18 +25,6 @@ def settings() -> dict[str, Any]:
     return {"business_time_zone": "Europe/Berlin"}
 
 
-@pytest.fixture(scope="module")
-def shop(api: Api, world: World) -> Shop:
-    """An admin who offers services."""
-    return Shop(api, world)
-
-
-@pytest.fixture
-def customer(api: Api, world: World) -> Person:
-    """Somebody new."""
-    return api.as_(world.user())
-
-
 def refusing(by: Person, service: Json, **query: Any) -> set[str]:
     """The rules that refuse noon, by explain."""
     answer = by.get("/availability/explain", {"serviceId": service["id"], "at": at(12)} | query)

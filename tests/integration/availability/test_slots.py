@@ -37,18 +37,6 @@ def settings() -> dict[str, Any]:
     return {"business_time_zone": "Europe/Berlin"}
 
 
-@pytest.fixture(scope="module")
-def shop(api: Api, world: World) -> Shop:
-    """An admin who offers services."""
-    return Shop(api, world)
-
-
-@pytest.fixture
-def customer(api: Api, world: World) -> Person:
-    """Somebody new."""
-    return api.as_(world.user())
-
-
 def test_what_is_shown_can_be_booked_and_nothing_else(shop: Shop, world: World, customer: Person) -> None:
     """Every five minutes of a day: hours, lunch, buffers, somebody's booking; each asked alone."""
     provider = world.provider().id
