@@ -6,16 +6,20 @@ No double booking; nothing acknowledged is lost; everyone hears of it in order. 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from flask import Blueprint, Flask
+# Whatever of this package somebody imports, this file comes first: it must cost nothing.
+if TYPE_CHECKING:
+    from flask import Blueprint, Flask
 
-from bookings.config import Settings
+    from bookings.config import Settings
 
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The web application, for gunicorn and for tests. Raises ConfigurationError for a missing or wrong setting."""
     from bookings import problems, rate_limit, requests
     from bookings.auth import Tokens
+    from bookings.config import Settings
     from bookings.db import Database
     from bookings.event.nudge import Nudge
     from bookings.http import BODY_LIMIT

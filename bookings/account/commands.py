@@ -14,6 +14,12 @@ _sql = queries.load("account")
 
 def print_token(settings: Settings, user: str) -> int:
     """Print an access token for an e-mail address or id, and nothing else. Raises ConfigurationError, in a sentence."""
+    print(token_of(settings, user))
+    return 0
+
+
+def token_of(settings: Settings, user: str) -> str:
+    """An access token for an e-mail address or id. Raises ConfigurationError, in a sentence."""
     if settings.production:
         raise ConfigurationError("Tokens are not handed out in production; sign in with POST /auth/login.")
     database = Database(settings, name="bookings-token")
@@ -23,8 +29,7 @@ def print_token(settings: Settings, user: str) -> int:
         raise ConfigurationError("The database does not answer; check DATABASE_URL and that it runs.") from None
     finally:
         database.close()
-    print(Tokens(settings).issue(actor))
-    return 0
+    return Tokens(settings).issue(actor)
 
 
 def _find(database: Database, user: str) -> Actor:

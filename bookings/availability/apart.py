@@ -16,9 +16,8 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from bookings.availability import other_calendars
+from bookings.availability.errors import UnreadableCalendar
 from bookings.availability.hours import Interval
-from bookings.availability.other_calendars import UnreadableCalendar
 
 #: seconds of CPU: to look at what is sent (somebody waits), and to work out times; the largest real ones take half
 CHECKING, READING = 2, 5
@@ -77,6 +76,9 @@ def _limit(seconds: int) -> None:
 
 def main(seconds: str, *words: str) -> None:
     """Read a calendar from standard input, write what it says to standard output, as JSON."""
+    # Only here: the libraries behind it are not worth loading for those who merely ask.
+    from bookings.availability import other_calendars
+
     text = sys.stdin.buffer.read().decode()
     _limit(int(seconds))
     times: list[Interval] = []

@@ -14,12 +14,11 @@ from bookings import queries
 from bookings.answer import Answer
 from bookings.auth import Actor, Caller, seen_by
 from bookings.availability import apart, fetching, locking, opening
-from bookings.availability.errors import CalendarOfAddress, TooManyCalendars
+from bookings.availability.errors import CalendarOfAddress, TooManyCalendars, UnreadableCalendar
 from bookings.availability.fetching import Limits, Refused
 from bookings.availability.hours import Interval
 from bookings.availability.layers import RESOURCE
 from bookings.availability.locking import Locked, Subject
-from bookings.availability.other_calendars import UnreadableCalendar
 from bookings.clock import now
 from bookings.config import Settings
 from bookings.db import Database, Tx

@@ -5,6 +5,10 @@ from __future__ import annotations
 from bookings.errors import Conflict
 
 
+class UnreadableCalendar(Exception):
+    """It is no iCalendar, or asks for too much; the message says which, without quoting it."""
+
+
 class TooManyDates(Conflict):
     """No more than 1,000 dates of one calendar can have hours of their own.
 

@@ -12,16 +12,13 @@ import icalendar
 import recurring_ical_events
 
 from bookings.availability import hours
+from bookings.availability.errors import UnreadableCalendar
 from bookings.availability.hours import Interval
 
 #: bounds on what one calendar may ask of us
 MOST_EVENTS, MOST_TIMES, MOST_A_DAY = 5_000, 5_000, 24
 _TOO_FINE = ("SECONDLY", "MINUTELY")
 _EARLIEST = 1970
-
-
-class UnreadableCalendar(Exception):
-    """It is no iCalendar, or asks for too much; the message says which, without quoting it."""
 
 
 def read(text: str) -> list[Any]:

@@ -1,4 +1,7 @@
-"""Public holidays, from the `holidays` library. Pure functions; what they find is remembered for each year."""
+"""Public holidays, from the `holidays` library. Pure functions; what they find is remembered for each year.
+
+The library is imported when first asked: it takes a tenth of a second, and most businesses keep no country's holidays.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,11 @@ from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
 
-import holidays
-
 
 @lru_cache(maxsize=1)
 def _supported() -> dict[str, list[str]]:
+    import holidays
+
     return holidays.list_supported_countries(include_aliases=False)
 
 
@@ -23,6 +26,8 @@ def known(code: str) -> bool:
 @lru_cache(maxsize=2048)
 def of_year(code: str, year: int) -> Mapping[date, str]:
     """The public holidays of a year and their English names; days given instead of those on a weekend included."""
+    import holidays
+
     country, _, part = code.partition("-")
     return dict(holidays.country_holidays(country, subdiv=part or None, years=year, language="en_US"))
 

@@ -17,7 +17,7 @@ from bookings.job.errors import GiveUp, Later
 from bookings.job.service import Job, Registry
 from bookings.notification import mail, rules, smtp, unsubscribe
 from bookings.notification.service import DELIVER
-from bookings.notification.wording import Notice, Reader
+from bookings.notification.wording import notice_of, reader_of
 
 log = logging.getLogger(__name__)
 _sql = queries.load("notification")
@@ -99,22 +99,3 @@ def _pointless(row: Mapping[str, Any], reader: Recipient) -> str | None:
     present = (row["booking_status"], row["booking_start"]) if row["booking_status"] else None
     until = datetime.fromisoformat(row["data"]["until"]) if row["data"].get("until") else None
     return rules.outdated(row["cause"], row["data"]["booking"], present, clock.now(), until)
-
-
-def reader_of(recipient: Recipient) -> Reader:
-    """Somebody as words need them."""
-    return Reader(recipient.id, recipient.name, recipient.email, recipient.locale, recipient.time_zone)
-
-
-def notice_of(row: Mapping[str, Any]) -> Notice:
-    """A row of the table, with what is called how, as words need it."""
-    return Notice(
-        id=row["id"],
-        cause=row["cause"],
-        audience=row["audience"],
-        data=row["data"],
-        customer=row["customer"] or "",
-        service=row["service"],
-        resources=tuple(row["resources"]),
-        created_at=row["created_at"],
-    )

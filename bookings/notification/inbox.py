@@ -14,8 +14,7 @@ from bookings.db import Database, Tx
 from bookings.errors import NotFound
 from bookings.fields import instant_text
 from bookings.notification import wording
-from bookings.notification.delivery import notice_of, reader_of
-from bookings.notification.wording import Reader
+from bookings.notification.wording import Reader, notice_of, reader_of
 
 _sql = queries.load("notification")
 Json = dict[str, Any]

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from bookings.account.service import Recipient
 from bookings.config import Settings
 from bookings.notification import formats, rules
 from bookings.notification.rules import one_line
@@ -65,6 +66,25 @@ class Words:
     link: str
     link_label: str
     labels: Mapping[str, str]
+
+
+def reader_of(recipient: Recipient) -> Reader:
+    """Somebody as words need them."""
+    return Reader(recipient.id, recipient.name, recipient.email, recipient.locale, recipient.time_zone)
+
+
+def notice_of(row: Mapping[str, Any]) -> Notice:
+    """A row of the table, with what is called how, as words need it."""
+    return Notice(
+        id=row["id"],
+        cause=row["cause"],
+        audience=row["audience"],
+        data=row["data"],
+        customer=row["customer"] or "",
+        service=row["service"],
+        resources=tuple(row["resources"]),
+        created_at=row["created_at"],
+    )
 
 
 def words(settings: Settings, notice: Notice, reader: Reader, *, invitation: bool = False) -> Words:

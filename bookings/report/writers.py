@@ -12,7 +12,6 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 import orjson
-import xlsxwriter
 
 from bookings.fields import instant_text
 from bookings.report.kinds import Column
@@ -83,6 +82,9 @@ def _plain(value: Any) -> str:
 def xlsx_writer(path: Path, about: About, columns: Sequence[Column]) -> Iterator[Writer]:
     """A sheet that says what it is about and one with the rows; further ones when a sheet is full. Instants are shown
     in the time zone of the report, because cells know none."""
+    # Only the worker writes files, and few of them are sheets.
+    import xlsxwriter
+
     options = {
         "constant_memory": True,
         "tmpdir": str(path.parent),

@@ -7,7 +7,7 @@ from types import FrameType
 from typing import Any
 
 from deploy.gunicorn.common import *  # noqa: F403 (gunicorn reads its settings from this module's names)
-from deploy.gunicorn.common import prepare_metrics, read_settings, settle
+from deploy.gunicorn.common import load_libraries, prepare_metrics, read_settings, settle
 
 _settings = read_settings()
 bind = _settings.web_bind
@@ -21,6 +21,7 @@ def on_starting(server: Any) -> None:
     """Run once in the master, before the first worker."""
     if _settings.enable_metrics:
         prepare_metrics("web")
+    load_libraries()
 
 
 def post_worker_init(worker: Any) -> None:

@@ -7,7 +7,7 @@ import resource
 import pytest
 
 from bookings.availability import apart, other_calendars
-from bookings.availability.other_calendars import UnreadableCalendar
+from bookings.availability.errors import UnreadableCalendar
 from tests.unit.availability.test_other_calendars import BERLIN, VTIMEZONE, ics, utc
 
 LOWER, UPPER = utc("2027-03-01"), utc("2027-04-30")

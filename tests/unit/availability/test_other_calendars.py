@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bookings.availability.other_calendars import UnreadableCalendar, busy_times
+from bookings.availability.errors import UnreadableCalendar
+from bookings.availability.other_calendars import busy_times
 
 BERLIN = ZoneInfo("Europe/Berlin")
 VTIMEZONE = """BEGIN:VTIMEZONE
