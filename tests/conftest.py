@@ -12,6 +12,7 @@ import signal
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
+import coverage
 import hypothesis
 import pytest
 import redis
@@ -72,6 +73,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for path in place.keys() - long:
         place[path] = next((n for n, name in enumerate(FOLDERS, 1) if name in path.parts), last)
     items.sort(key=lambda item: place[item.path])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Do not count lines while Hypothesis repeats a test some hundred times: that trebles its time, and shows nothing
+    that other tests of the same rules have not shown."""
+    counting = coverage.Coverage.current() if item.get_closest_marker("hypothesis") else None
+    if counting is None:
+        return (yield)
+    counting.stop()
+    try:
+        return (yield)
+    finally:
+        counting.start()
 
 
 @pytest.fixture(scope="session")

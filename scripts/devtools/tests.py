@@ -87,7 +87,7 @@ def _pytest(checks: Checks, *, quick: bool) -> None:
     rounds = os.environ.get("RACE_ROUNDS")
     os.environ["RACE_ROUNDS"] = rounds or ("5" if quick else "20")
     checks.pytest("alone", "-q", "-m", alone, coverage=False)
-    os.environ["RACE_ROUNDS"] = rounds or ("5" if quick else "10")
+    os.environ["RACE_ROUNDS"] = rounds or "5"
     checks.pytest("races", "-q", "-n", "2", *side_by_side, "-m", races, coverage=False)
     checks.pytest("side by side", "-q", "-n", str(WORKERS), *side_by_side, "-m", others, coverage=not quick)
     if not quick:

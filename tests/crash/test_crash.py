@@ -2,7 +2,7 @@
 PostgreSQL drops sessions. Afterwards everything that was acknowledged is there once, with its events in order and
 exactly one reminder.
 
-CRASH_SECONDS sets how long it lasts (default 30), CRASH_SEED repeats a run; the seed is printed.
+CRASH_SECONDS sets how long it lasts (default 15), CRASH_SEED repeats a run; the seed is printed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SERVICE = ServiceOptions(
         "LOG_LEVEL": "WARNING",
     },
 )
-SECONDS = float(os.environ.get("CRASH_SECONDS", "30"))
+SECONDS = float(os.environ.get("CRASH_SECONDS", "15"))
 CLIENTS, RESOURCES = 6, 60
 
 

@@ -2,7 +2,7 @@
 worker are killed with SIGKILL. Nothing is booked twice, no offer is lost or made twice, every invariant holds, and five
 seconds after a kill nobody notices any more.
 
-POPULAR_SECONDS sets how long it lasts (default 18; docs/reliability.md has the figures of 60), POPULAR_SEED repeats a
+POPULAR_SECONDS sets how long it lasts (default 15; docs/reliability.md has the figures of 60), POPULAR_SEED repeats a
 run; the seed is printed.
 """
 
@@ -37,14 +37,14 @@ SERVICE = ServiceOptions(
         "RATE_LIMIT": "off",
         "STREAM_LENGTH": "1000000",
         "LOG_LEVEL": "WARNING",
-        "OFFER_TTL": "6s",
+        "OFFER_TTL": "4s",
         "HOLD_LIMIT": "2",
     }
 )
-SECONDS = float(os.environ.get("POPULAR_SECONDS", "18"))
+SECONDS = float(os.environ.get("POPULAR_SECONDS", "15"))
 CUSTOMERS, PROVIDERS = 200, 6
 #: between two kills: longer than the time in which trouble is forgiven, so that most of it is not
-PAUSE, FORGIVEN = 7.5, 5.0
+PAUSE, FORGIVEN = 6.0, 5.0
 Json = dict[str, Any]
 
 

@@ -30,6 +30,12 @@ def tree(file: Path) -> ast.Module:
     return ast.parse(file.read_text(), str(file))
 
 
+@cache
+def nodes(file: Path) -> tuple[ast.AST, ...]:
+    """All nodes of a file's syntax tree; finding them takes longer than most guards."""
+    return tuple(ast.walk(tree(file)))
+
+
 def short(file: Path) -> str:
     """A path as people write it."""
     return file.relative_to(ROOT).as_posix()
@@ -52,7 +58,7 @@ def imports(file: Path, *, at_start: bool = False) -> Iterator[str]:
 
     With `at_start` only what is imported when the file is: not inside functions, not for type checking.
     """
-    for node in _statements(tree(file)) if at_start else ast.walk(tree(file)):
+    for node in _statements(tree(file)) if at_start else nodes(file):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -6,7 +6,7 @@ import ast
 import re
 from pathlib import Path
 
-from tests.guards.source import ROOT, all_files, package_files, short, tree
+from tests.guards.source import ROOT, all_files, nodes, package_files, short, tree
 
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
@@ -17,7 +17,7 @@ def test_files_and_functions_stay_small() -> None:
     """Files up to 400 lines, functions up to 60: what grows past that wants a name of its own."""
     grown = [f"{short(file)} ({lines} lines)" for file, lines in _lengths() if lines > LONGEST_FILE]
     for file in all_files():
-        for node in ast.walk(tree(file)):
+        for node in nodes(file):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 length = (node.end_lineno or node.lineno) - node.lineno + 1
                 if length > LONGEST_FUNCTION:
@@ -34,7 +34,7 @@ def test_nothing_is_swallowed() -> None:
     found = [
         f"{short(file)}:{node.lineno}"
         for file in all_files()
-        for node in ast.walk(tree(file))
+        for node in nodes(file)
         if isinstance(node, ast.ExceptHandler) and _is_broad(node) and _is_silent(node)
     ]
     assert not found

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import psycopg
 import pytest
 
 from bookings import queries
-from tests.guards.source import ROOT, modules, package_files, short, tree
+from tests.guards.source import ROOT, modules, nodes, package_files, short
 
 #: the first file of each domain; the loader finds the others
 FILES = sorted(file for file in queries.DIRECTORY.glob("*.sql") if "." not in file.stem)
@@ -27,11 +28,20 @@ TYPED: dict[str, Any] = {"start_at": datetime(2027, 3, 1, tzinfo=UTC)}
 EXECUTORS = {"execute", "executemany", "one", "all", "row", "run"}
 
 
-def loaded() -> Iterator[tuple[str, str]]:
+def _is_load(function: ast.expr) -> bool:
+    return isinstance(function, ast.Attribute) and function.attr == "load" and ast.unparse(function) == "queries.load"
+
+
+@cache
+def loaded() -> tuple[tuple[str, str], ...]:
     """(module, file) for every `queries.load("file")` in the package."""
+    return tuple(_loads())
+
+
+def _loads() -> Iterator[tuple[str, str]]:
     for name, file in modules().items():
-        for node in ast.walk(tree(file)):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "queries.load":
+        for node in nodes(file):
+            if isinstance(node, ast.Call) and _is_load(node.func):
                 argument = node.args[0]
                 assert isinstance(argument, ast.Constant), f"{short(file)}: load queries by a plain name"
                 yield name, str(argument.value)
@@ -55,9 +65,10 @@ def test_every_query_is_used() -> None:
     for file in FILES:
         owners = {modules()[module] for module, name in loaded() if name == file.stem}
         text = "\n".join(one.read_text() for owner in owners for one in sorted(owner.parent.glob("*.py")))
+        words = set(re.findall(r"\w+", text))
         prefixes = tuple(re.findall(r"f\"(\w+_)\{", text))
         for name in queries.load(file.stem).texts:
-            if not re.search(rf"\b{name}\b", text) and not (prefixes and name.startswith(prefixes)):
+            if name not in words and not (prefixes and name.startswith(prefixes)):
                 dead.append(f"{file.stem}.{name}")
     assert not dead
 
@@ -99,7 +110,7 @@ def test_sql_is_never_put_together_from_text() -> None:
     found = [
         f"{short(file)}:{node.lineno}"
         for file in package_files()
-        for node in ast.walk(tree(file))
+        for node in nodes(file)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr in EXECUTORS
@@ -121,7 +132,7 @@ def test_sql_lives_in_sql_files() -> None:
     allowed = ("bookings/migrations/",)  # where some must work before there is a schema
     statement = re.compile(r"^\s*(?:/\*.*?\*/\s*)?(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM|WITH \w+ AS)\b")
     for file in package_files():
-        for node in ast.walk(tree(file)):
+        for node in nodes(file):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and statement.match(node.value):
                 assert short(file).startswith(allowed), (
                     f"{short(file)}:{node.lineno} holds SQL; give it a name in sql/queries/"

@@ -7,7 +7,7 @@ import re
 from dataclasses import fields
 
 from bookings.config import Settings
-from tests.guards.source import ROOT, package_files, short, tree
+from tests.guards.source import ROOT, nodes, package_files, short
 
 NAMES = {field.name.upper() for field in fields(Settings)}
 NEEDED = {"DATABASE_URL": "x", "REDIS_URL": "x", "JWT_SECRET": "0123456789abcdefghijklmnopqrstuvwxyz"}
@@ -24,12 +24,12 @@ def test_only_config_reads_the_environment() -> None:
             continue
         written = {
             target.value
-            for node in ast.walk(tree(file))
+            for node in nodes(file)
             if isinstance(node, ast.Assign)
             for target in node.targets
             if isinstance(target, ast.Subscript)
         }
-        for node in ast.walk(tree(file)):
+        for node in nodes(file):
             if not isinstance(node, ast.Attribute) or node.attr not in ("environ", "getenv") or node in written:
                 continue
             assert ast.unparse(node).startswith(("request.", "asked.", "state.")), (

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import psutil
 
+from bookings.account.commands import token_of
+from bookings.config import Settings
 from tests.support.databases import ROOT
 from tests.support.servers import START_SECONDS, Process, ValkeyServer, free_port, wait_until
 
@@ -146,7 +148,7 @@ class Service:
     def run(self, *arguments: str) -> str:
         """Run Python with these arguments in the service's environment; returns what it prints.
 
-        `service.run("-m", "bookings", "token", user)`, `service.run("scripts/seed.py")`.
+        `service.run("scripts/seed.py")`.
         """
         result = subprocess.run(
             [PYTHON, *arguments], env=self.env, cwd=ROOT, capture_output=True, text=True, check=False
@@ -156,7 +158,7 @@ class Service:
 
     def token(self, user: str) -> str:
         """Return an access token of this user (an id or an e-mail address)."""
-        return self.run("-m", "bookings", "token", user)
+        return token_of(Settings.from_env(self.env), user)
 
     def tail(self, name: str, lines: int = 60) -> str:
         """Return the end of a process's log."""
