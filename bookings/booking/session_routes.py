@@ -69,14 +69,14 @@ def party(booking_id: UUID) -> Answer:
 @endpoint(body=NewAttendee, answers={201: Attendee}, problems=(NotFound, BookingClosed, PartyComplete))
 def name(booking_id: UUID, body: dict[str, Any]) -> Answer:
     """Say who one of the party is. Others of the session never learn it."""
-    return http.run(lambda tx: sessions.name(tx, actor=g.actor, booking_id=booking_id, body=body))
+    return http.run(lambda tx: sessions.name(tx, caller=caller(), booking_id=booking_id, body=body))
 
 
 @of_bookings.delete("/<uuid:attendee_id>")
 @endpoint(answers={204: None}, problems=(NotFound,))
 def unname(booking_id: UUID, attendee_id: UUID) -> Answer:
     """Take a name off. The place stays: to give it up, use …/attendees/cancel."""
-    return http.run(lambda tx: sessions.unname(tx, actor=g.actor, booking_id=booking_id, attendee_id=attendee_id))
+    return http.run(lambda tx: sessions.unname(tx, caller=caller(), booking_id=booking_id, attendee_id=attendee_id))
 
 
 @of_bookings.post("/cancel")

@@ -82,24 +82,26 @@ def party(tx: Tx, *, actor: Actor, booking_id: UUID) -> Answer:
     return Answer(dump(Attendees().dump({"items": rows, "partySize": found["party_size"]})))
 
 
-def name(tx: Tx, *, actor: Actor, booking_id: UUID, body: Mapping[str, Any]) -> Answer:
+def name(tx: Tx, *, caller: Caller, booking_id: UUID, body: Mapping[str, Any]) -> Answer:
     """Say who one of the party is. Raises NotFound, BookingClosed, PartyComplete."""
-    booking = _lock(tx, actor, booking_id, None)
+    booking = _lock(tx, caller.actor, booking_id, None)
     if booking["status"] not in rules.ACTIVE:
         raise BookingClosed(bookingStatus=booking["status"])
     if len(tx.all(_sql.attendees, {"id": booking_id})) >= booking["party_size"]:
         raise PartyComplete(partySize=booking["party_size"])
     made = {"attendee_id": new_id(), "id": booking_id, "now": clock.now(), **body}
     tx.execute(_sql.name_attendee, made)
+    _audit(tx, caller, booking, "booking.name-attendee", after={"attendeeId": made["attendee_id"]})
     shown = {"id": made["attendee_id"], "created_at": made["now"], **body}
     return Answer(dump(Attendee().dump(shown)), 201)
 
 
-def unname(tx: Tx, *, actor: Actor, booking_id: UUID, attendee_id: UUID) -> Answer:
+def unname(tx: Tx, *, caller: Caller, booking_id: UUID, attendee_id: UUID) -> Answer:
     """Take a name off; the place stays. Raises NotFound."""
-    _lock(tx, actor, booking_id, None)
+    booking = _lock(tx, caller.actor, booking_id, None)
     if not tx.execute(_sql.forget_attendees, {"id": booking_id, "attendee_ids": [attendee_id]}):
         raise NotFound
+    _audit(tx, caller, booking, "booking.unname-attendee", before={"attendeeId": attendee_id})
     return Answer(b"", 204)
 
 
@@ -156,13 +158,16 @@ def _write(tx: Tx, caller: Caller, before: Row, after: Row, *, override: bool) -
     row = tx.one(_sql.change_party, after | who)
     if row is None:
         raise Conflict("The booking changed at the same moment; try again.")
-    if caller.actor.id != before["user_id"]:
-        was, became = ({"partySize": one["party_size"], "price": one["price_amount"]} for one in (before, after))
-        used = {"override": True} if override else {}
-        audit.record(
-            tx, caller, "booking.attendees", subject=("booking", before["id"]), before=was, after=became | used
-        )
+    was, became = ({"partySize": one["party_size"], "price": one["price_amount"]} for one in (before, after))
+    used = {"override": True} if override else {}
+    _audit(tx, caller, before, "booking.attendees", before=was, after=became | used)
     return versioned(row["document"], row["version"])
+
+
+def _audit(tx: Tx, caller: Caller, booking: Row, action: str, **what: Mapping[str, Any]) -> None:
+    """Note what staff do to somebody else's party; of those who come along never the names."""
+    if caller.actor.id != booking["user_id"]:
+        audit.record(tx, caller, action, subject=("booking", booking["id"]), **what)
 
 
 def _lock(tx: Tx, actor: Actor, booking_id: UUID, versions: Sequence[int] | None) -> Row:

@@ -77,9 +77,10 @@ def get(user_id: UUID) -> Answer:
 
 
 @blueprint.patch("/<uuid:user_id>")
-@endpoint(body=UserChange, answers={200: User}, problems=_CHANGE, conditional=True)
+@endpoint(body=UserChange, answers={200: Person}, problems=_CHANGE, conditional=True)
 def change(user_id: UUID, body: dict[str, Any]) -> Answer:
-    """Change a profile: one's own, or as an admin anybody's."""
+    """Change a profile: one's own, as an admin anybody's, as a provider how customers who have booked one are called
+    and reached."""
     return _change(user_id, body)
 
 
@@ -91,10 +92,9 @@ def replace(user_id: UUID, body: dict[str, Any]) -> Answer:
 
 
 def _change(user_id: UUID, body: Mapping[str, Any]) -> Answer:
-    service.check_may_change(database(), actor=g.actor, user_id=user_id)
     versions = http.expected_versions()
     return http.run(
-        lambda tx: http.versioned(*directory.change(tx, caller=caller(), user_id=user_id, body=body, versions=versions))
+        lambda tx: http.versioned(*service.change(tx, caller=caller(), user_id=user_id, body=body, versions=versions))
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import Schema, fields, validate
 
 from bookings.account.rules import ROLES
-from bookings.account.schemas import EmailAddress, KnownPassword, ProfileChange, Registration, User
+from bookings.account.schemas import EmailAddress, KnownPassword, Notifications, ProfileChange, Registration, User
 from bookings.fields import Input, Instant, Text
 from bookings.money import Money
 from bookings.paging import CursorPage, CursorQuery, size
@@ -83,7 +83,7 @@ class Person(Schema):
     version = fields.Integer(required=True, strict=True)
     role = fields.String(validate=validate.OneOf(ROLES))
     addresses = User().fields["addresses"]
-    notifications = User().fields["notifications"]
+    notifications = fields.Nested(Notifications)
     disabledAt = Instant(allow_none=True)
     erasedAt = Instant(allow_none=True)
     createdAt = Instant()

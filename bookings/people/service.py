@@ -17,6 +17,9 @@ from bookings.resource import service as resource
 
 _sql = queries.load("people")
 Versions = tuple[int, ...] | None
+#: what a provider may write of a customer: what it takes to serve and reach them. How somebody signs in, and what they
+#: want to hear of, is their own.
+OF_CUSTOMERS = {"name", "phone", "timeZone", "locale", "addresses"}
 
 
 def get(database: Database, *, actor: Actor, user_id: UUID) -> tuple[str, int]:
@@ -26,19 +29,37 @@ def get(database: Database, *, actor: Actor, user_id: UUID) -> tuple[str, int]:
     """
     if actor.is_admin or actor.id == user_id:
         return account.get(database, user_id=user_id)
+    row = database.run(lambda tx: _seen_by_provider(tx, actor, user_id))
+    return row["document"], row["version"]
+
+
+def change(tx: Tx, *, caller: Caller, user_id: UUID, body: Mapping[str, Any], versions: Versions) -> tuple[str, int]:
+    """Change a profile: the new document, as far as the actor may see it, and version.
+
+    Admins change everyone, everybody themselves, and a provider the OF_CUSTOMERS of customers who have booked them.
+    Raises NotFound for whom the actor cannot see, else Forbidden; and what directory.change does.
+    """
+    actor = caller.actor
+    whole = actor.is_admin or actor.id == user_id
+    if not whole:
+        customer = _seen_by_provider(tx, actor, user_id)["role"] == "customer"
+        if not customer or not body.keys() <= OF_CUSTOMERS:
+            raise Forbidden(
+                "A provider may change name, phone, timeZone, locale and addresses of their customers. All else is for"
+                " the person themself or an admin."
+            )
+    changed = directory.change(tx, caller=caller, user_id=user_id, body=body, versions=versions)
+    return changed if whole else (_seen_by_provider(tx, actor, user_id)["document"], changed[1])
+
+
+def _seen_by_provider(tx: Tx, actor: Actor, user_id: UUID) -> dict[str, Any]:
+    """What a provider sees of whoever has booked them. Raises NotFound."""
     row = None
     if actor.role == "provider":
-        row = database.row(_sql.find_customer, {"id": user_id, "provider_id": actor.id})
+        row = tx.one(_sql.find_customer, {"id": user_id, "provider_id": actor.id})
     if row is None:
         raise NotFound
-    return row[0], row[1]
-
-
-def check_may_change(database: Database, *, actor: Actor, user_id: UUID) -> None:
-    """Admins change everyone, others themselves. Raises NotFound for whom the actor cannot see, else Forbidden."""
-    if not actor.is_admin and actor.id != user_id:
-        get(database, actor=actor, user_id=user_id)
-        raise Forbidden("Only the person themself or an admin may change a profile.")
+    return row
 
 
 def whole(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -162,7 +162,7 @@ def test_who_sees_whom(client: Client, world: World, boss: Actor) -> None:
     assert client.call("GET", path, token=client.token(provider)).status_code == 404
     assert book(client, customer, provider).status_code == 201
     seen = client.call("GET", path, token=client.token(provider))
-    assert set(seen.get_json()) == {"id", "email", "name", "phone", "timeZone", "locale", "version"}
+    assert set(seen.get_json()) == {"id", "email", "name", "phone", "timeZone", "locale", "addresses", "version"}
     for who in (boss, customer):
         whole = client.call("GET", path, token=client.token(who)).get_json()
         assert User().validate(whole) == {}
@@ -170,7 +170,6 @@ def test_who_sees_whom(client: Client, world: World, boss: Actor) -> None:
     for who in (stranger, world.user()):
         assert client.call("GET", path, token=client.token(who)).status_code == 404
         assert client.call("PATCH", path, {"name": "Mine"}, token=client.token(who)).status_code == 404
-    assert client.call("PATCH", path, {"name": "Mine"}, token=client.token(provider)).status_code == 403
     again = client.call("GET", path, token=client.token(boss), headers={"If-None-Match": seen.headers["ETag"]})
     assert again.status_code == 304
 
@@ -191,6 +190,28 @@ def test_profiles_are_changed_by_their_owner_and_admins(client: Client, world: W
     [entry] = trail(world, id, "user.change")
     assert entry["before"] == {"email": session["user"]["email"], "muted": []}
     assert entry["after"] == {"email": email, "muted": ["email:reminder"]}
+
+
+def test_a_provider_keeps_the_card_of_a_customer(client: Client, world: World, boss: Actor) -> None:
+    """How they are called and reached; not how they sign in, nor what they want to hear of."""
+    customer, provider, colleague = world.user(), world.provider(), world.provider()
+    path, theirs = f"/users/{customer.id}", client.token(provider)
+    assert book(client, customer, provider).status_code == 201
+    home = {"label": "home", "street": "Main Street 1", "city": "Berlin", "country": "DE"}
+    answer = client.call("PATCH", path, {"phone": "+49 30 1", "addresses": [home]}, token=theirs)
+    assert answer.status_code == 200, answer.get_json()
+    card = answer.get_json()
+    assert card == client.call("GET", path, token=theirs).get_json()
+    assert Person().validate(card) == {}
+    assert "notifications" not in card
+    assert (card["phone"], card["addresses"][0]["city"], card["version"]) == ("+49 30 1", "Berlin", 2)
+    [entry] = trail(world, str(customer.id), "user.change")
+    assert entry["after"]["phone"] == "+49 30 1"
+    for wish in ({"email": new_email()}, {"notifications": {"email": {"reminder": False}}}):
+        assert client.call("PATCH", path, wish, token=theirs).status_code == 403
+    assert client.call("PUT", path, {"name": "Whole"}, token=theirs).status_code == 403
+    assert book(client, colleague, provider).status_code == 201
+    assert client.call("PATCH", f"/users/{colleague.id}", {"name": "x"}, token=theirs).status_code == 403
 
 
 def test_a_whole_profile_empties_what_it_leaves_out(client: Client) -> None:
