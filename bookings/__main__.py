@@ -15,8 +15,8 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("worker", help="deliver reminders and run jobs (a Huey consumer)")
     commands.add_parser("relay", help="publish events in order; several may run, one is active")
-    token = commands.add_parser("token", help="print an access token for a user, for development")
-    token.add_argument("user", help="e-mail address or id")
+    token = commands.add_parser("token", help="print access tokens for users, a line each, for development")
+    token.add_argument("users", nargs="+", metavar="USER", help="e-mail address or id")
     skip = commands.add_parser("skip-event", help="leave out an event that a consumer cannot get past")
     skip.add_argument("consumer", help="its name, as in GET /jobs/health")
     skip.add_argument("position", type=int, help="the event's position: its failingPosition")
@@ -33,9 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
             log.configure(settings.log_level)
             return skip_event(settings, options.consumer, options.position)
         else:
-            from bookings.account.commands import print_token
+            from bookings.account.commands import print_tokens
 
-            return print_token(settings, options.user)
+            return print_tokens(settings, options.users)
         log.configure(settings.log_level)
         return run(settings)
     except ConfigurationError as error:

@@ -1,6 +1,8 @@
-"""`python -m bookings token USER`: an access token for development."""
+"""`python -m bookings token USER...`: access tokens for development."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from bookings import queries
 from bookings.auth import Actor, Tokens
@@ -12,9 +14,12 @@ from bookings.http import uuid_or_none
 _sql = queries.load("account")
 
 
-def print_token(settings: Settings, user: str) -> int:
-    """Print an access token for an e-mail address or id, and nothing else. Raises ConfigurationError, in a sentence."""
-    print(token_of(settings, user))
+def print_tokens(settings: Settings, users: Iterable[str]) -> int:
+    """Print an access token for each e-mail address or id, a line each, and nothing else; or none of them.
+
+    Raises ConfigurationError, in a sentence.
+    """
+    print("\n".join([token_of(settings, user) for user in users]))
     return 0
 
 

@@ -205,24 +205,18 @@ def _report(dev_set: DevSet, processes: dict[str, dict[str, Any]]) -> dict[str, 
         "databaseUrl": dev_set.database_url or None,
         "redisUrl": dev_set.redis_url or None,
         "users": dev_set.users,
-        "tokens": _tokens(dev_set) if processes else {},
+        "tokens": _tokens(dev_set) if processes and dev_set.users else {},
     }
 
 
 def _tokens(dev_set: DevSet) -> dict[str, str]:
-    """Fresh access tokens of the demo users, made at the same time because each takes a Python start."""
-    environment = dev_set.environment()
-    command = [sys.executable, "-m", "bookings", "token"]
-    makers = {
-        role: subprocess.Popen([*command, user], env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        for role, user in dev_set.users.items()
-    }
-    tokens = {role: maker.communicate()[0].strip() for role, maker in makers.items()}
-    for role, maker in makers.items():
-        if maker.returncode:
-            remedy = f"reload the demo data with {_command('restart', dev_set.port)}."
-            raise SetupError(f"There is no token for the demo {role}; {remedy}")
-    return tokens
+    """Fresh access tokens of the demo users."""
+    command = [sys.executable, "-m", "bookings", "token", *dev_set.users.values()]
+    maker = subprocess.run(command, env=dev_set.environment(), cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    if maker.returncode:
+        remedy = f"reload the demo data with {_command('restart', dev_set.port)}."
+        raise SetupError(f"There are no tokens for the demo users; {remedy}")
+    return dict(zip(dev_set.users, maker.stdout.split(), strict=True))
 
 
 def describe(dev_set: DevSet, report: dict[str, Any] | None = None) -> str:

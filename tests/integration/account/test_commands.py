@@ -113,11 +113,13 @@ def test_a_token_for_development_is_all_that_is_printed(shell: Shell, client: Cl
         assert (result.returncode, result.stderr) == (0, "")
         actor, _ = client.app.extensions["tokens"].verify(result.stdout.strip())
         assert actor == Actor(provider.id, "provider")
+    both = shell.run("-m", "bookings", "token", str(provider.id), str(world.user().id)).stdout.split()
+    assert [client.app.extensions["tokens"].verify(one)[0].role for one in both] == ["provider", "customer"]
 
 
 def test_there_are_no_tokens_for_strangers_nor_in_production(shell: Shell, world: World) -> None:
     user = str(world.user().id)
-    assert "There is no user" in _refusal(shell.run("-m", "bookings", "token", "nobody@example.com"))
+    assert "There is no user" in _refusal(shell.run("-m", "bookings", "token", user, "nobody@example.com"))
     secret = "0123456789abcdefghijklmnopqrstuvwxyz"
     refused = shell.run("-m", "bookings", "token", user, APP_ENV="production", JWT_SECRET=secret)
     assert "not handed out in production" in _refusal(refused)
