@@ -185,12 +185,15 @@ class Calendar:
         return _open_between(self, lower, upper)
 
     def is_open_on(self, day: date) -> bool:
-        """Whether any of the time that begins on a local date is open: then it is a business day."""
+        """Whether any of the time that begins on a local date is open: then it is a business day.
+
+        None is when clocks never show it: Samoa had no 30 December 2011, and many a spring night has no 02:30.
+        """
         spans, _, _ = self.on(day)
         narrowed = self.of_service(day)
-        if narrowed is None:
-            return bool(spans)
-        return any(a < d and c < b for a, b in spans for c, d in narrowed)
+        if narrowed is not None:
+            spans = tuple((max(a, c), min(b, d)) for a, b in spans for c, d in narrowed)
+        return any(hours.instant(day, a, self.zone) < hours.instant(day, b, self.zone) for a, b in spans)
 
     def last_date(self, window: Window, today: date) -> date:
         """The last local date that a window lets be booked. For business days it knows the dates it was given."""

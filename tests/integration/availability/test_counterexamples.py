@@ -87,6 +87,20 @@ def test_staff_may_book_beside_a_session_that_is_full(house: House) -> None:
     assert set(agree(house, Wish("yoga", 30, 1, "carl"), NOON, NOON + 30)) == {NOON, NOON + 15}
 
 
+def test_a_date_that_never_was_is_no_business_day(house: House) -> None:
+    """Samoa went over the date line: after 29 came 31 December 2011. The window ended on the 30th."""
+    samoa = ZoneInfo("Pacific/Apia")
+    now = reached(samoa, date(2011, 12, 29), 120)
+    house.empty(samoa, now)
+    house.person("carl")
+    house.resource(Resource("ann", samoa))
+    house.service(Service("yoga", ["ann"]), [30])
+    house.say("", None, None, {"bookingWindow": {"kind": "businessDays", "days": 1}})
+    evening = reached(samoa, date(2011, 12, 31), 1140)
+    assert len(agree(house, Wish("yoga", 30, customer="carl"), evening, evening + 60)) == 4
+    assert agree(house, Wish("yoga", 30, customer="carl"), evening + 1440, evening + 1500) == {}
+
+
 @pytest.fixture
 def moved(tmp_path: Path) -> Iterator[ZoneInfo]:
     """A zone that has moved nine hours east, as Python knows already and PostgreSQL does not."""

@@ -156,6 +156,18 @@ def test_windows() -> None:
     assert calendar.first_date(rolling, thursday) == thursday
 
 
+def test_what_clocks_never_show_is_no_business_day() -> None:
+    """Samoa left out Friday, 30 December 2011, when it went over the date line; and spring has nights without 02:30."""
+    one = Window.of({"kind": "businessDays", "days": 1})
+    samoa = resolve(SILENT, None, SILENT, ZoneInfo("Pacific/Apia")).calendar
+    assert samoa.last_date(one, date(2011, 12, 29)) == date(2011, 12, 31)
+    at_night = layer(weekly={"sunday": [{"from": "02:15", "to": "02:45"}], "monday": [NINE_TO_FIVE]})
+    for service in (None, layer(weekly={"sunday": [NINE_TO_FIVE, {"from": "00:00", "to": "03:00"}], **WORKDAYS})):
+        berlin = resolve(at_night, service, SILENT, BERLIN).calendar
+        assert berlin.last_date(one, date(2027, 3, 27)) == date(2027, 3, 29)
+        assert berlin.last_date(one, date(2027, 3, 20)) == date(2027, 3, 21)
+
+
 def test_a_window_of_business_days_that_never_come_ends() -> None:
     never = resolve(layer(weekly={}), None, SILENT, BERLIN).calendar
     assert never.last_date(Window.of({"kind": "businessDays", "days": 1}), MONDAY) > MONDAY
