@@ -72,11 +72,12 @@ def start_in(ahead: timedelta) -> str:
 
 
 def until(look: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
-    """Look until there is something. Raises AssertionError naming `what`."""
-    deadline = time.monotonic() + seconds
+    """Look until there is something, ever less often: a walk is mostly waiting. Raises AssertionError naming `what`."""
+    began = time.monotonic()
     while not (found := look()):
-        assert time.monotonic() < deadline, f"no {what} after {seconds:.0f} s"
-        time.sleep(0.2)
+        waited = time.monotonic() - began
+        assert waited < seconds, f"no {what} after {seconds:.0f} s"
+        time.sleep(min(0.2 + waited / 10, 2))
     return found
 
 

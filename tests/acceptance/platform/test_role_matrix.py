@@ -381,6 +381,14 @@ def test_what_is_refused_changes_nothing(cast: Cast, row: Row) -> None:
         assert fingerprint(cast.world) == before, f"{role} changed something"
 
 
+def test_every_status_of_the_matrix_is_documented(cast: Cast) -> None:
+    """Whoever is refused is refused as /openapi.json says."""
+    paths = cast.client.call("GET", "/openapi.json").get_json()["paths"]
+    for row in ROWS:
+        documented = paths[row.path][row.method.lower()]["responses"].keys()
+        assert {str(status) for status in row.statuses} <= documented, name_of(row)
+
+
 def own(row: Row) -> bool:
     """Whether a row is about the caller alone, changes nothing, or about nobody: then there is nothing to audit."""
     return row.path.startswith(OWN) or name_of(row) in NOTHING_NEW
