@@ -60,8 +60,12 @@ class Runner:
 
     def run_lost(self) -> bool:
         """Run one job that its queue or its worker has lost; whether there was one. Raises DatabaseUnavailable."""
-        overdue = self._claim(_sql.claim_overdue, {"grace": GRACE})
-        return self._run(overdue or self._claim(_sql.claim_abandoned, {}))
+        able = self.able()
+        patient = [name for name in able if self.registry[name].patient]
+        for kinds in ([name for name in able if name not in patient], patient):
+            if overdue := self._claim(_sql.claim_overdue, {"grace": GRACE, "kinds": kinds}):
+                return self._run(overdue)
+        return self._run(self._claim(_sql.claim_abandoned, {}))
 
     def tell_dead(self) -> bool:
         """Tell the domain of one dead job; whether there was one. Raises DatabaseUnavailable."""

@@ -54,13 +54,15 @@ class Handler(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Who does a kind of job, how long one run may take, how many run in a worker, and whom to tell of a dead one."""
+    """Who does a kind of job, how long one run may take, whom to tell of a dead one, how many run in a worker, and
+    whether they let others go first."""
 
     name: str
     handler: Handler
     timeout: timedelta
     on_dead: Callable[[Payload, str], None] | None
     at_once: int | None
+    patient: bool
 
 
 class Registry:
@@ -77,16 +79,18 @@ class Registry:
         timeout: timedelta = timedelta(minutes=5),
         on_dead: Callable[[Payload, str], None] | None = None,
         at_once: int | None = None,
+        patient: bool = False,
     ) -> None:
         """Say who does a kind. A run longer than `timeout` counts as failed, whatever still becomes of it.
 
         `on_dead(payload, error)` is called when a job has failed for good; it, too, must be idempotent, and is called
         again until it returns. A worker begins no further job of a kind while `at_once` of them run in it, so that
-        what takes long leaves threads to the others. Raises ValueError for a kind that somebody does already.
+        what takes long leaves threads to the others. A `patient` kind, of which thousands may come at once, lets those
+        of other kinds that are overdue go first. Raises ValueError for a kind that somebody does already.
         """
         if kind in self._kinds:
             raise ValueError(f"jobs of the kind {kind!r} are registered twice")
-        self._kinds[kind] = Kind(kind, handler, timeout, on_dead, at_once)
+        self._kinds[kind] = Kind(kind, handler, timeout, on_dead, at_once, patient)
 
     def __getitem__(self, kind: str) -> Kind:
         return self._kinds[kind]

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 _sql = queries.load("notification")
 #: how long a mail lets earlier ones of the same booking go first, and how often it looks
 _PATIENCE, _LOOK = timedelta(minutes=30), timedelta(seconds=5)
+#: of a worker's six jobs: neither many mails nor a server that stalls may keep refunds and reports waiting
+_AT_ONCE = 4
 #: what a mail takes at most: so many times the server may be silent for SMTP_TIMEOUT
 _SILENCES = 12
 
@@ -40,7 +42,7 @@ class Delivery:
             log.warning("e-mail is off because SMTP_HOST is not set; notifications go to the app and to the log")
             return
         timeout = _SILENCES * self._settings.smtp_timeout + timedelta(seconds=30)
-        registry.register(DELIVER, self.run, timeout=timeout, on_dead=self.bury)
+        registry.register(DELIVER, self.run, timeout=timeout, on_dead=self.bury, at_once=_AT_ONCE, patient=True)
 
     def run(self, payload: Mapping[str, Any], job: Job) -> None:
         """Send one mail, unless that was done or became pointless. Raises GiveUp, Later, Postponed."""

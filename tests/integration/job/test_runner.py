@@ -297,6 +297,23 @@ def test_a_kind_has_one_handler(yard: Yard) -> None:
         runner.registry.register("test", nothing)
 
 
+def test_a_patient_kind_lets_others_go_first(yard: Yard) -> None:
+    """A refund does not wait for a thousand mails."""
+    done: list[str] = []
+
+    def note(payload: dict[str, Any], job: Job) -> None:
+        done.append(job.kind)
+
+    runner = yard.runner(note, "mail", patient=True)
+    runner.registry.register("refund", note)
+    ids = [*(yard.enqueue("mail") for _ in range(3)), yard.enqueue("refund"), yard.enqueue("refund")]
+    for id in ids:
+        yard.age(id, 3600)
+    while runner.run_lost():
+        pass
+    assert done == ["refund", "refund", "mail", "mail", "mail"]
+
+
 def test_a_kind_that_takes_long_leaves_room_for_others(yard: Yard) -> None:
     inside, wake = threading.Event(), threading.Event()
 
