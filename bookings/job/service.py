@@ -45,6 +45,11 @@ def enqueue(
     raise Conflict("Others put the same job into the queue all the time; try again.")
 
 
+def forget(tx: Tx, *, kind: str, key: str) -> None:
+    """Take back a job that has not begun, because what it was for is done. One that runs finds that out by itself."""
+    tx.execute(_sql.forget, {"kind": kind, "key": key})
+
+
 class Handler(Protocol):
     """Does one kind of job, outside of any transaction. It may run twice, so it must be idempotent."""
 

@@ -114,6 +114,8 @@ def done(tx: Tx, settings: Settings, errand: Mapping[str, Any], standing: Standi
     held = hold(tx, settings, errand["payment_id"])
     if not _finish(tx, errand["id"], "done"):
         return
+    # The request itself told the gateway: a job would only find that there is nothing to do.
+    jobs.forget(tx, kind=OPERATE, key=str(errand["id"]))
     payment, kind, amount = held.payment, errand["kind"], errand["amount"]
     payment["gateway_ref"] = standing.ref
     if kind == "refund":

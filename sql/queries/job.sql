@@ -15,6 +15,10 @@ SELECT id FROM jobs
  WHERE kind = %(kind)s AND key = %(key)s AND state IN ('waiting', 'failed', 'running')
    AND NOT EXISTS (SELECT FROM made)
 
+-- name: forget
+-- A job that never began and that nobody needs any more.
+DELETE FROM jobs WHERE kind = %(kind)s AND key = %(key)s AND state = 'waiting' AND run = 0
+
 -- name: lease_upcoming
 -- Jobs that come due within the horizon and are not queued yet. Each is trusted to the queue until a moment after its
 -- time; then the sweep takes it.

@@ -74,6 +74,19 @@ def test_one_open_job_for_a_key(yard: Yard) -> None:
     assert yard.enqueue(key="k") != first, "once it is done, the key is free"
 
 
+def test_what_is_not_needed_any_more_is_forgotten_unless_it_began(yard: Yard) -> None:
+    def forget(key: str) -> None:
+        yard.database.run(lambda tx: service.forget(tx, kind="test", key=key))
+
+    first, second = yard.enqueue(key="first"), yard.enqueue(key="second")
+    yard.runner(fails).run(second)
+    forget("first")
+    forget("second")
+    assert not yard.runner(nothing).run(first)
+    assert [row["id"] for row in yard.world.query("SELECT id FROM jobs")] == [second]
+    assert yard.row(second)["state"] == "failed"
+
+
 def test_twins_at_the_same_moment_make_one_job(yard: Yard) -> None:
     barrier = threading.Barrier(8)
 

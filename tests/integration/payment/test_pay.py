@@ -36,6 +36,9 @@ def test_paying_confirms_what_waited_for_it(till: Till) -> None:
     assert till.status(booking) == ("confirmed", "paid")
     assert till.effects(payment) == [("capture", 5000)]
     assert till.told(booking) == ["payment.received"]
+    keys = [operation["id"] for operation in payment["operations"]]
+    left = till.world.query("SELECT id FROM jobs WHERE kind = 'payment.operate' AND key = ANY (%s::text[])", keys)
+    assert len(left) == 0, "what the request has done leaves no job to look at it again"
 
 
 def test_paying_does_not_confirm_what_staff_must_confirm(till: Till) -> None:
