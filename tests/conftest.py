@@ -7,6 +7,7 @@ A database for one test is `database_url`, for one module `module_database_url`;
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 from collections.abc import Callable, Generator, Iterator
@@ -16,6 +17,7 @@ import coverage
 import hypothesis
 import pytest
 import redis
+from hypothesis import strategies
 
 from devtools.embedded import SetupError
 from tests.support import databases
@@ -49,7 +51,14 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Start the shared servers before the first xdist worker and tell each worker where they are."""
+    _write_tables()
     node.workerinput["servers"] = node.config.stash[RUN].shared().as_dict()
+
+
+@functools.cache
+def _write_tables() -> None:
+    """Have Hypothesis write down what it knows of Unicode, which takes seconds, before every worker does so."""
+    strategies.text().validate()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from devtools.environment import ROOT
 
 # These need the machine for themselves: they measure time. Races only need to be few: two at once are still as close.
-ALONE, RACES = "alone", "race and not alone"
+ALONE, RACES = "alone", "(race and not alone)"
 SLOW = "crash or load or fuzz or slow"
 # Set by tests/conftest.py on whatever asks for the service.
 PROCESSES = "processes"
@@ -73,26 +73,31 @@ def run(*, quick: bool) -> int:
 
 
 def _pytest(checks: Checks, *, quick: bool) -> None:
-    """First what must be alone, then races, then everything else side by side; coverage counts that and subprocesses.
+    """First what must be alone, then races, then everything else side by side; coverage counts the last.
 
     In this order one process, not each of the workers, translates the test files of a fresh checkout to bytecode.
     """
-    alone, races, others = f"({ALONE})", f"({RACES})", f"not ({ALONE} or {RACES})"
-    if quick:
-        alone, races = f"{alone} and not ({SLOW})", f"{races} and not ({SLOW})"
-        others = f"{others} and not ({SLOW} or {PROCESSES})"
-    else:
-        checks.step("erase", "coverage", "erase")
-    side_by_side = ("--dist", "loadfile", "--no-loadscope-reorder")
     rounds = os.environ.get("RACE_ROUNDS")
-    os.environ["RACE_ROUNDS"] = rounds or ("5" if quick else "20")
-    checks.pytest("alone", "-q", "-m", alone, coverage=False)
+    if quick:
+        os.environ["RACE_ROUNDS"] = rounds or "5"
+        # Two at once, and judged by how busy they find the machine, as everywhere but when they are alone.
+        _side_by_side(checks, "races", 2, f"({ALONE} or {RACES}) and not ({SLOW})")
+        _side_by_side(checks, "side by side", WORKERS, f"not ({ALONE} or {RACES} or {SLOW} or {PROCESSES})")
+        return
+    checks.step("erase", "coverage", "erase")
+    os.environ["RACE_ROUNDS"] = rounds or "20"
+    checks.pytest("alone", "-q", "-m", ALONE, coverage=False)
     os.environ["RACE_ROUNDS"] = rounds or "5"
-    checks.pytest("races", "-q", "-n", "2", *side_by_side, "-m", races, coverage=False)
-    checks.pytest("side by side", "-q", "-n", str(WORKERS), *side_by_side, "-m", others, coverage=not quick)
-    if not quick:
-        checks.step("combine", "coverage", "combine", "-q")
-        checks.step("coverage", "coverage", "report", f"--fail-under={LEAST_COVERAGE}")
+    _side_by_side(checks, "races", 2, RACES)
+    _side_by_side(checks, "side by side", WORKERS, f"not ({ALONE} or {RACES})", coverage=True)
+    checks.step("combine", "coverage", "combine", "-q")
+    checks.step("coverage", "coverage", "report", f"--fail-under={LEAST_COVERAGE}")
+
+
+def _side_by_side(checks: Checks, name: str, workers: int, which: str, *, coverage: bool = False) -> None:
+    """Run the tests of these marks on so many workers, each file on one of them."""
+    arguments = ("-q", "-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder", "-m", which)
+    checks.pytest(name, *arguments, coverage=coverage)
 
 
 def _show(command: list[str]) -> tuple[int, str]:
