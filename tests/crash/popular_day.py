@@ -28,6 +28,18 @@ CALM = {200, 201, 409, 410, 412, 422}
 _PATIENCE = 60
 
 
+@dataclass(frozen=True)
+class Trouble:
+    """A 5xx or no answer at all: when, since when it could have been met (both time.monotonic), and what.
+
+    A connection that ended with its worker is found ended when it is next used: it could have been since it was opened.
+    """
+
+    at: float
+    since: float
+    what: str
+
+
 @dataclass
 class Memory:
     """What all customers know together."""
@@ -40,8 +52,7 @@ class Memory:
     #: offers seen, and those that were accepted with the booking they became
     offers: set[str] = field(default_factory=set)
     accepted: dict[str, str] = field(default_factory=dict)
-    #: when (time.monotonic) there was a 5xx or no answer at all, and what
-    trouble: list[tuple[float, float, str]] = field(default_factory=list)
+    trouble: list[Trouble] = field(default_factory=list)
     contradictions: list[str] = field(default_factory=list)
 
 
@@ -167,7 +178,8 @@ class Customer(Stubborn):
             if 0 < status < 500:
                 self._memory.contradictions.append(f"{what}: {answer}")
                 return status, answer
-            self._memory.trouble.append((began, time.monotonic(), f"{what}: {answer.get('detail')}"))
+            since = self._opened if status == 0 else began
+            self._memory.trouble.append(Trouble(time.monotonic(), since, f"{what}: {answer.get('detail')}"))
             assert time.monotonic() < deadline, f"{method} {path} has no outcome: {status} {answer}"
             time.sleep(self._dice.uniform(0.1, 0.4))
 

@@ -6,6 +6,7 @@ import http.client
 import json
 import random
 import threading
+import time
 from abc import abstractmethod
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +29,8 @@ class Stubborn(threading.Thread):
         self._address = urlsplit(service.base_url)
         self._token = Tokens(Settings.from_env(service.env)).issue(actor)
         self._connection: http.client.HTTPConnection | None = None
+        #: when the latest connection was opened (time.monotonic)
+        self._opened = 0.0
         self.stop = threading.Event()
         self.failure: BaseException | None = None
 
@@ -58,6 +61,7 @@ class Stubborn(threading.Thread):
         if self._connection is None:
             host, port = self._address.hostname or "", self._address.port
             self._connection = http.client.HTTPConnection(host, port, timeout=self.timeout)
+            self._opened = time.monotonic()
         headers = {"Authorization": f"Bearer {self._token}"} | ({"Idempotency-Key": key} if key else {})
         headers |= {"Content-Type": "application/json"} if body is not None else {}
         self._connection.request(method, path, None if body is None else json.dumps(body), headers)
