@@ -86,8 +86,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Do not count lines while Hypothesis repeats a test some hundred times: that trebles its time, and shows nothing
-    that other tests of the same rules have not shown."""
+    """Do not count lines while Hypothesis repeats a test some hundred times: it takes up to three times as long,
+    and shows nothing that other tests of the same rules have not shown."""
     counting = coverage.Coverage.current() if item.get_closest_marker("hypothesis") else None
     if counting is None:
         return (yield)

@@ -1,6 +1,6 @@
 """Public holidays, from the `holidays` library. Pure functions; what they find is remembered for each year.
 
-The library is imported when first asked: it takes a tenth of a second, and most businesses keep no country's holidays.
+The library is imported when first asked: that takes a tenth of a second, and only who keeps a country's holidays asks.
 """
 
 from __future__ import annotations

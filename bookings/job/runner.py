@@ -63,7 +63,7 @@ class Runner:
         able = self.able()
         patient = [name for name in able if self.registry[name].patient]
         for kinds in ([name for name in able if name not in patient], patient):
-            if overdue := self._claim(_sql.claim_overdue, {"grace": GRACE, "kinds": kinds}):
+            if kinds and (overdue := self._claim(_sql.claim_overdue, {"grace": GRACE, "kinds": kinds})):
                 return self._run(overdue)
         return self._run(self._claim(_sql.claim_abandoned, {}))
 
