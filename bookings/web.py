@@ -1,17 +1,18 @@
-"""The Flask class of this service: Flask, without two costs that a synchronous JSON service need not pay.
+"""The Flask class of this service: Flask, without three costs that a synchronous JSON service need not pay.
 
-Both are paid several times in every request; docs/performance.md has the figures.
+Two are paid several times in every request, one at each start; docs/performance.md has the figures.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from datetime import date
 from typing import Any
 
 from flask import Blueprint, Flask, Response
 from werkzeug.datastructures import Headers
-from werkzeug.routing import BaseConverter, ValidationError
+from werkzeug.routing import BaseConverter, Rule, ValidationError
 
 
 class JsonResponse(Response):
@@ -26,8 +27,23 @@ class JsonResponse(Response):
         return self.headers
 
 
+class Address(Rule):
+    """A pattern of addresses, from which addresses can be built (`url_for`), too. Nobody here asks for that, and making
+    ready for it is most of what making the application costs, so it is left until somebody asks."""
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        compiled = functools.cache(super()._compile_builder)
+
+        def build(self: Rule, **values: Any) -> tuple[str, str]:
+            return compiled(append_unknown)(self, **values)
+
+        return build
+
+
 class Service(Flask):
     """The application class."""
+
+    url_rule_class = Address
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Every view and hook here is synchronous, so there is nothing to look for in them."""

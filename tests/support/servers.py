@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO, Protocol
 
 from devtools import embedded
 from tests.support.patience import patient
@@ -71,6 +72,23 @@ def wait_until(answers: Callable[[], bool], what: str, seconds: float = START_SE
         time.sleep(0.05)
 
 
+class Running(Protocol):
+    """What is used here of subprocess.Popen."""
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+
+    def poll(self) -> int | None:
+        """Return the exit code, or None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; raises subprocess.TimeoutExpired."""
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+
+
 class Process:
     """One operating system process with a log file, which may be killed and started again."""
 
@@ -84,22 +102,25 @@ class Process:
     ) -> None:
         self.command, self.log, self.env, self.cwd = command, log, env, cwd
         self._account = account
-        self._popen: subprocess.Popen[bytes] | None = None
+        self._popen: Running | None = None
         self.start()
 
     def start(self) -> None:
         """Start it (again)."""
         with self.log.open("ab") as output:
-            self._popen = subprocess.Popen(
-                self.command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=self.env,
-                cwd=self.cwd,
-                **embedded.as_account(self._account),
-            )
+            self._popen = self._launch(output)
         reaper().tell(f"+{self.pid}")
+
+    def _launch(self, output: IO[bytes]) -> Running:
+        return subprocess.Popen(
+            self.command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=self.env,
+            cwd=self.cwd,
+            **embedded.as_account(self._account),
+        )
 
     @property
     def pid(self) -> int:

@@ -19,6 +19,7 @@ import psutil
 from bookings.account.commands import token_of
 from bookings.config import Settings
 from tests.support.databases import ROOT
+from tests.support.preloaded import PreloadedProcess
 from tests.support.servers import START_SECONDS, Process, ValkeyServer, free_port, wait_until
 
 PYTHON = sys.executable
@@ -62,7 +63,9 @@ class Service:
         self.processes: dict[str, Process] = {}
         try:
             for name in options.processes:
-                self.processes[name] = Process(COMMANDS[name], folder / f"{name}.log", env=self.env, cwd=ROOT)
+                # Coverage begins with an interpreter.
+                kind = Process if options.counted else PreloadedProcess
+                self.processes[name] = kind(COMMANDS[name], folder / f"{name}.log", env=self.env, cwd=ROOT)
             self.wait_ready()
         except BaseException:
             self.stop()
