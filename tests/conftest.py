@@ -20,7 +20,9 @@ import redis
 from hypothesis import strategies
 
 from devtools.embedded import SetupError
+from devtools.tests import TIMED
 from tests.support import databases
+from tests.support.databases import ROOT
 from tests.support.run import Run
 from tests.support.servers import PostgresServer, ValkeyServer, close_reaper, make_folder
 from tests.support.service import Service, ServiceOptions
@@ -76,6 +78,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "start_service" in getattr(item, "fixturenames", ()):
             item.add_marker("processes")
+        timed = any(map(item.get_closest_marker, ("race", "alone")))
+        if timed and not any(item.path.is_relative_to(ROOT / folder) for folder in TIMED):
+            raise pytest.UsageError(f"{item.path}: tests marked race or alone belong into one of {', '.join(TIMED)}")
     long = {item.path for item in items if any(map(item.get_closest_marker, ("crash", "load", "fuzz")))}
     last = len(FOLDERS)
     place = {path: last if path not in long else 0 for path in {item.path for item in items}}

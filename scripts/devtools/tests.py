@@ -17,8 +17,11 @@ ALONE, RACES = "alone", "(race and not alone)"
 SLOW = "crash or load or fuzz or slow"
 # Set by tests/conftest.py on whatever asks for the service.
 PROCESSES = "processes"
-# Tests of this kind mostly wait, for a process to start or a lease to end: thrice as many as there are processors.
-WORKERS = min(3 * max(os.cpu_count() or 2, 2), 12)
+# The only folders where tests of the first two kinds are (tests/conftest.py insists): reading all files takes seconds.
+TIMED = ("tests/race", "tests/acceptance/realtime")
+PROCESSORS = max(os.cpu_count() or 2, 2)
+# Tests that start processes mostly wait, for one to start or a lease to end; the others hardly ever wait.
+WORKERS, QUICK_WORKERS = min(3 * PROCESSORS, 12), min(PROCESSORS + 1, 12)
 LEAST_COVERAGE = 90
 # The words of pytest's closing line, in its order; the first of them make the run a failure.
 OUTCOMES = ("failed", "passed", "skipped", "deselected", "xfailed", "xpassed", "warning", "error", "rerun")
@@ -79,24 +82,24 @@ def _pytest(checks: Checks, *, quick: bool) -> None:
     """
     rounds = os.environ.get("RACE_ROUNDS")
     if quick:
-        os.environ["RACE_ROUNDS"] = rounds or "5"
+        os.environ["RACE_ROUNDS"] = rounds or "1"
         # Two at once, and judged by how busy they find the machine, as everywhere but when they are alone.
-        _side_by_side(checks, "races", 2, f"({ALONE} or {RACES}) and not ({SLOW})")
-        _side_by_side(checks, "side by side", WORKERS, f"not ({ALONE} or {RACES} or {SLOW} or {PROCESSES})")
+        _side_by_side(checks, "races", 2, f"({ALONE} or {RACES}) and not ({SLOW})", *TIMED)
+        _side_by_side(checks, "side by side", QUICK_WORKERS, f"not ({ALONE} or {RACES} or {SLOW} or {PROCESSES})")
         return
     checks.step("erase", "coverage", "erase")
     os.environ["RACE_ROUNDS"] = rounds or "20"
-    checks.pytest("alone", "-q", "-m", ALONE, coverage=False)
+    checks.pytest("alone", "-q", "-m", ALONE, *TIMED, coverage=False)
     os.environ["RACE_ROUNDS"] = rounds or "5"
-    _side_by_side(checks, "races", 2, RACES)
+    _side_by_side(checks, "races", 2, RACES, *TIMED)
     _side_by_side(checks, "side by side", WORKERS, f"not ({ALONE} or {RACES})", coverage=True)
     checks.step("combine", "coverage", "combine", "-q")
     checks.step("coverage", "coverage", "report", f"--fail-under={LEAST_COVERAGE}")
 
 
-def _side_by_side(checks: Checks, name: str, workers: int, which: str, *, coverage: bool = False) -> None:
+def _side_by_side(checks: Checks, name: str, workers: int, which: str, *folders: str, coverage: bool = False) -> None:
     """Run the tests of these marks on so many workers, each file on one of them."""
-    arguments = ("-q", "-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder", "-m", which)
+    arguments = ("-q", "-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder", "-m", which, *folders)
     checks.pytest(name, *arguments, coverage=coverage)
 
 

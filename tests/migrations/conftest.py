@@ -16,7 +16,9 @@ from tests.support import databases
 from tests.support.servers import PostgresServer
 
 
-@pytest.fixture(scope="session", params=[15, 18], ids=["postgres15", "postgres18"])
+@pytest.fixture(
+    scope="session", params=[pytest.param(15, marks=pytest.mark.slow), 18], ids=["postgres15", "postgres18"]
+)
 def server(request: pytest.FixtureRequest, pg_server: Callable[..., PostgresServer]) -> PostgresServer:
     """The oldest and the newest PostgreSQL that the service runs on."""
     return pg_server(request.param)

@@ -158,6 +158,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(st.characters(codec="utf-8")), JSON))
 def test_a_key_knows_a_body_by_its_value(body: dict[str, Any]) -> None:
     """Spaces and the order of members are spelling: a client library may change them between two tries."""

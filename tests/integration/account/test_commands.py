@@ -61,12 +61,14 @@ def test_an_admin_can_sign_in_at_once(shell: Shell, client: Client) -> None:
     assert client.login(email).get_json()["user"]["role"] == "admin"
 
 
+@pytest.mark.slow
 def test_a_password_can_be_made_up(shell: Shell, client: Client) -> None:
     email = new_email()
     lines = shell.create_admin("--email", email, "--generate").stdout.splitlines()
     assert client.login(email, lines[1].removeprefix("Password: ")).status_code == 200
 
 
+@pytest.mark.slow
 def test_running_again_changes_nothing(shell: Shell, client: Client) -> None:
     email = new_email()
     shell.create_admin("--email", email, "--password-stdin", stdin=PASSWORD)
@@ -75,6 +77,7 @@ def test_running_again_changes_nothing(shell: Shell, client: Client) -> None:
     assert client.login(email).status_code == 200
 
 
+@pytest.mark.slow
 def test_a_user_becomes_an_admin_only_when_asked(shell: Shell, client: Client) -> None:
     email = client.register()["user"]["email"]
     assert "add --promote" in _refusal(shell.create_admin("--email", email, "--generate"))
@@ -97,6 +100,7 @@ def test_refusals_are_one_sentence(shell: Shell, world: World, arguments: list[s
     assert world.query("SELECT 1 FROM users WHERE email LIKE 'weak%%'") == []
 
 
+@pytest.mark.slow
 def test_an_unreachable_or_empty_database_is_said_in_one_sentence(shell: Shell, empty_database_url: str) -> None:
     arguments = ("--email", "a@example.com", "--generate")
     assert "scripts/migrate.py up" in _refusal(shell.create_admin(*arguments, DATABASE_URL=empty_database_url))
@@ -117,6 +121,7 @@ def test_a_token_for_development_is_all_that_is_printed(shell: Shell, client: Cl
     assert [client.app.extensions["tokens"].verify(one)[0].role for one in both] == ["provider", "customer"]
 
 
+@pytest.mark.slow
 def test_there_are_no_tokens_for_strangers_nor_in_production(shell: Shell, world: World) -> None:
     user = str(world.user().id)
     assert "There is no user" in _refusal(shell.run("-m", "bookings", "token", user, "nobody@example.com"))

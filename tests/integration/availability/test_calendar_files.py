@@ -70,6 +70,7 @@ def test_a_file_is_put_and_put_again(office: Reader) -> None:
     assert len(jobs) == 1
 
 
+@pytest.mark.slow
 def test_a_file_may_have_a_mebibyte(office: Reader) -> None:
     whole = large((9, 10), 1024 * 1024)
     assert len(whole) == 1024 * 1024
@@ -92,6 +93,7 @@ def test_a_file_must_be_a_calendar(office: Reader) -> None:
     assert office.done("GET", f"/resources/{office.id}/calendars", by=office.owner)["items"] == []
 
 
+@pytest.mark.slow
 def test_whose_id_it_is(office: Reader, world: World, elsewhere: Elsewhere) -> None:
     """Others' ids do not exist, those of addresses stay what they are, and there are no more than of any calendars."""
     other = Reader(office.client, world)

@@ -195,6 +195,7 @@ def test_removing_it_opens_again(office: Reader) -> None:
     assert office.busy() == []
 
 
+@pytest.mark.slow
 def test_calendars_are_for_owners_and_admins(office: Reader) -> None:
     made = office.add(ics=ics((9, 10)))
     path = f"/resources/{office.id}/calendars"

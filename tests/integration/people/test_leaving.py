@@ -126,6 +126,7 @@ def test_an_export_goes_on_over_many_pages(client: Client, world: World, monkeyp
     world.query("DELETE FROM notifications WHERE recipient_id = %s", id)
 
 
+@pytest.mark.slow
 def test_nothing_is_left_in_any_table(person: Person, module_database_url: str) -> None:
     """By hand at first: every column that is said to hold words held some of theirs, and none does afterwards."""
     held = {f"{table}.{column}" for table, known in HELD.items() for column in known.words}
@@ -171,6 +172,7 @@ def test_nothing_is_left_in_any_table(person: Person, module_database_url: str) 
     assert stars == [{"rating": 5, "text": None}]
 
 
+@pytest.mark.slow
 def test_what_was_written_with_a_token_that_lived_on_goes_too(person: Person, module_database_url: str) -> None:
     person.call("DELETE", "/me", {"password": PASSWORD})
     work(person.client)

@@ -129,6 +129,7 @@ def test_everybody_may_sign_in_with_the_demo_password(small: str) -> None:
     assert number(small, "SELECT count(DISTINCT password_hash) FROM users") == 1
 
 
+@pytest.mark.slow
 def test_a_second_run_changes_nothing_and_another_size_is_refused(small: str) -> None:
     before = contents(small)
     assert json.loads(seed(small, "--size", "small"))["town"]["bookings"] == 600
@@ -137,6 +138,7 @@ def test_a_second_run_changes_nothing_and_another_size_is_refused(small: str) ->
     assert contents(small) == before
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_data_and_another_does_not(small: str, run: Run) -> None:
     shared = run.shared()
     with contextlib.ExitStack() as stack:
@@ -147,6 +149,7 @@ def test_the_same_seed_gives_the_same_data_and_another_does_not(small: str, run:
         assert contents(other)["bookings"] != contents(small)["bookings"]
 
 
+@pytest.mark.slow
 def test_a_reduced_medium_town_is_sound_with_all_guards_on(database_url: str) -> None:
     seed(database_url, "--size", "medium", "--bookings", "2500", "--today", TODAY)
     assert damaged(database_url) == []
@@ -156,6 +159,7 @@ def test_a_reduced_medium_town_is_sound_with_all_guards_on(database_url: str) ->
     assert count(database_url, "pg_index WHERE NOT indisvalid") == 0
 
 
+@pytest.mark.slow
 def test_a_town_that_fails_halfway_leaves_nothing(database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         connection.execute("ALTER TABLE reviews ADD CONSTRAINT no_praise CHECK (rating < 5)")
@@ -174,6 +178,7 @@ def others(database_url: str) -> str:
     return database_url
 
 
+@pytest.mark.slow
 def test_where_others_live_only_the_demo_people_come_unless_told(others: str) -> None:
     assert "Others live in this database" in seed(others, "--size", "small", code=1)
     assert count(others, "users") == 1
@@ -184,6 +189,7 @@ def test_where_others_live_only_the_demo_people_come_unless_told(others: str) ->
     assert damaged(others) == []
 
 
+@pytest.mark.slow
 def test_consumers_do_not_act_on_what_is_past(database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         connection.execute("INSERT INTO event_consumers (name, position) VALUES ('somebody', 0)")

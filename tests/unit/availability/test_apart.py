@@ -54,6 +54,7 @@ def test_what_is_wrong_is_told() -> None:
     ],
     ids=["hourly", "daily", "a zone that never changes", "a zone that changes every second"],
 )
+@pytest.mark.slow
 def test_what_asks_for_too_much_is_given_up(text: str) -> None:
     """All of it together may take what one may, and the process that asked has not worked at all."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -63,6 +64,7 @@ def test_what_asks_for_too_much_is_given_up(text: str) -> None:
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 5
 
 
+@pytest.mark.slow
 def test_what_is_sent_is_given_up_sooner() -> None:
     with pytest.raises(UnreadableCalendar, match="too long"):
         apart.check(ics("DTSTART:20270302T090000Z\n" + "\n".join(["X:1"] * 200_000)))

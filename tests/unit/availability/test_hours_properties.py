@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -40,6 +41,7 @@ def minutes_around(day: date) -> tuple[int, int]:
     return noon - 1800, noon + 1800
 
 
+@pytest.mark.slow
 @given(places, st.integers(-1, 1), st.integers(0, 2880))
 @settings(max_examples=300)
 def test_an_instant_is_when_the_clock_comes_there(place: tuple[ZoneInfo, date], shift: int, minutes: int) -> None:
@@ -50,6 +52,7 @@ def test_an_instant_is_when_the_clock_comes_there(place: tuple[ZoneInfo, date], 
     assert hours.exists(day, minutes, zone) == (wall == wished)
 
 
+@pytest.mark.slow
 @given(places, weeks, st.dictionaries(st.integers(-2, 2), days_of_hours, max_size=2))
 @settings(max_examples=60)
 def test_it_is_open_in_the_minutes_of_its_hours(
@@ -71,6 +74,7 @@ def test_it_is_open_in_the_minutes_of_its_hours(
     assert found == hours.merged(found)
 
 
+@pytest.mark.slow
 @given(places, st.integers(5, 200), st.integers(0, 300))
 @settings(max_examples=40)
 def test_a_grid_is_what_the_clock_shows_for_the_first_time(

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -154,6 +155,7 @@ def compare(town: Town, wish: Wish, lower: int, upper: int) -> None:
             assert {names[one.id] for one in slot.candidates} == expected[slot.start // 60]
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
 def test_the_engine_finds_what_the_model_finds(data: st.DataObject) -> None:
