@@ -25,10 +25,13 @@ def moves_left(booking: Booking) -> int | None:
     return None if most is None else max(0, most - booking["reschedules"])
 
 
-def is_late(booking: Booking, now: datetime) -> bool:
-    """Whether the cut-off for moving has passed."""
-    until = cutoff(booking, "rescheduleCutoffMinutes")
-    return until is not None and now > until
+def passed(booking: Booking, rule: str, now: datetime) -> datetime | None:
+    """The cut-off of a rule if it has passed; None: it has not. The last one, of every booking, is its start."""
+    until = cutoff(booking, rule)
+    if until is not None and now > until:
+        return until
+    start_at: datetime = booking["start_at"]
+    return start_at if now >= start_at else None
 
 
 def refused(booking: Booking, now: datetime, *, by_customer: bool) -> str | None:
@@ -37,4 +40,4 @@ def refused(booking: Booking, now: datetime, *, by_customer: bool) -> str | None
         return STATUS
     if moves_left(booking) == 0:
         return NUMBER if by_customer else None
-    return CUTOFF if is_late(booking, now) else None
+    return CUTOFF if passed(booking, "rescheduleCutoffMinutes", now) else None

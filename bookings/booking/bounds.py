@@ -20,9 +20,10 @@ Booking = Mapping[str, Any]
 
 
 def check_override(booking: Booking, *, override: bool, reason: str | None) -> None:
-    """Whoever overrides rules is staff and says why. Raises Forbidden, Invalid."""
-    if override and not booking["is_staff"]:
-        raise Forbidden("Only staff may override.")
+    """Rules are overridden by who they protect, and with a reason: an admin, or whoever owns all that is booked; not by
+    one of two who are booked together. Raises Forbidden, Invalid."""
+    if override and not booking["may_override"]:
+        raise Forbidden("Only staff may override, for what is theirs.")
     if override and not reason:
         raise Invalid([("reason", "Say why you override.")])
 
@@ -66,5 +67,5 @@ def _charged(booking: Booking, fee: int) -> dict[str, Any]:
 
 def _too_late(verdict: Verdict, booking: Booking) -> TooLate:
     assert verdict.until is not None
-    how = " Staff may override, with a reason." if booking["is_staff"] else ""
+    how = " Staff may override, with a reason." if booking["may_override"] else ""
     return TooLate(f"That was possible until {instant_text(verdict.until)}.{how}", until=instant_text(verdict.until))

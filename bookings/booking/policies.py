@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from bookings.availability.moves import cutoff, is_late, moves_left
+from bookings.availability.moves import moves_left, passed
 from bookings.money import percent_of
 
 Booking = Mapping[str, Any]
@@ -55,10 +55,12 @@ class Verdict:
 
 
 def cancelling(booking: Booking, now: datetime) -> Verdict:
-    """What becomes of it when its customer calls it off."""
-    until = cutoff(booking, "cancelCutoffMinutes")
-    if until is None or now <= until:
+    """What becomes of it when its customer calls it off: what has begun cannot be."""
+    until = passed(booking, "cancelCutoffMinutes", now)
+    if until is None:
         return Verdict("", cancellation_fee(booking, now))
+    if now >= booking["start_at"]:
+        return Verdict(REFUSE, until=booking["start_at"])
     late = (booking["policy"] or {}).get("lateCancel", REFUSE)
     if late == REFUSE:
         return Verdict(REFUSE, until=until)
@@ -84,10 +86,11 @@ def cancellation_fee(booking: Booking, now: datetime) -> int:
 
 def rescheduling(booking: Booking, now: datetime) -> Verdict:
     """Whether its customer may move it, and what that costs. Refused without `until`: it was moved often enough."""
+    until = passed(booking, "rescheduleCutoffMinutes", now)
+    if until is not None:
+        return Verdict(REFUSE, until=until)
     if moves_left(booking) == 0:
         return Verdict(REFUSE)
-    if is_late(booking, now):
-        return Verdict(REFUSE, until=cutoff(booking, "rescheduleCutoffMinutes"))
     return Verdict("", _move_fee(booking, now))
 
 

@@ -248,10 +248,15 @@ class Booking(Schema):
     canCancelUntil = Instant(
         required=True,
         allow_none=True,
-        metadata={"description": "Until when its customer may call it off on ordinary terms; later: `lateCancel`."},
+        metadata={
+            "description": "Until when its customer may call it off on ordinary terms; later: `lateCancel`. "
+            "null: until it begins, or not any more."
+        },
     )
     canRescheduleUntil = Instant(
-        required=True, allow_none=True, metadata={"description": "Until when its customer may move it."}
+        required=True,
+        allow_none=True,
+        metadata={"description": "Until when its customer may move it. null: until it begins, or not any more."},
     )
     reschedulesLeft = fields.Integer(
         required=True,

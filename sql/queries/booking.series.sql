@@ -151,7 +151,7 @@ SELECT s.*, {series_document} AS document FROM series AS s WHERE s.id = %(id)s::
 -- name: lock_occurrences
 -- Its bookings from one occurrence on, all of them locked in the order in which everybody locks them.
 SELECT b.*, %(is_admin)s OR EXISTS (
-           SELECT FROM resources WHERE id = ANY (b.resource_ids) AND owner_id = %(actor_id)s) AS is_staff
+           SELECT FROM resources WHERE id = ANY (b.resource_ids) AND owner_id = %(actor_id)s) AS is_staff, {may_override}
   FROM bookings AS b
  WHERE b.series_id = %(id)s::uuid AND b.occurrence >= %(from)s::timestamp AND {visible}
  ORDER BY b.start_at, b.id FOR NO KEY UPDATE OF b

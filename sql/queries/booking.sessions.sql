@@ -55,7 +55,7 @@ SELECT json_build_object(
 -- name: lock_party
 -- A booking whose party is about to change.
 SELECT b.*, {document} AS document, %(is_admin)s OR EXISTS (
-           SELECT FROM resources WHERE id = ANY (b.resource_ids) AND owner_id = %(actor_id)s) AS is_staff
+           SELECT FROM resources WHERE id = ANY (b.resource_ids) AND owner_id = %(actor_id)s) AS is_staff, {may_override}
   FROM bookings AS b WHERE b.id = %(id)s::uuid AND {visible} FOR NO KEY UPDATE OF b
 
 -- name: party

@@ -61,6 +61,12 @@ CASE WHEN {movable} THEN btrim(to_json((b.start_at
 (%(is_admin)s::boolean OR b.user_id = %(actor_id)s::uuid OR EXISTS (
     SELECT FROM resources WHERE id = ANY (b.resource_ids) AND owner_id = %(actor_id)s::uuid))
 
+-- fragment: may_override
+-- Whether the actor may override rules for booking `b`: an admin, or whoever owns all of it that has an owner.
+(%(is_admin)s::boolean OR coalesce((
+    SELECT bool_or(owner_id = %(actor_id)s::uuid) AND bool_and(owner_id IS NULL OR owner_id = %(actor_id)s::uuid)
+      FROM resources WHERE id = ANY (b.resource_ids)), false)) AS may_override
+
 -- fragment: told
 -- What follows from every row `booked`: history, reminders, event, all from one document.
 answer AS (
@@ -254,7 +260,7 @@ SELECT b.id, b.user_id, b.resource_ids, b.start_at, b.end_at, b.units, b.status,
        b.provider_id, b.workspace_id, b.party_size, b.price_amount, b.currency, b.cancellation_policy, b.policy,
        b.reschedules, b.fee_amount, b.overbooked, b.released_at, b.buffer_before_minutes, b.buffer_after_minutes, b.session_places, b.reminder_leads, {document} AS document,
        %(is_admin)s OR EXISTS (
-           SELECT FROM resources WHERE id = ANY (b.resource_ids) AND owner_id = %(actor_id)s) AS is_staff
+           SELECT FROM resources WHERE id = ANY (b.resource_ids) AND owner_id = %(actor_id)s) AS is_staff, {may_override}
   FROM bookings AS b WHERE b.id = %(id)s AND {visible} FOR NO KEY UPDATE OF b
 
 -- name: change

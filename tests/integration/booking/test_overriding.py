@@ -77,6 +77,22 @@ def test_only_of_what_is_theirs(api: Api, world: World, customer: Person, admin:
     assert wrong_fields(admin.book(14, 15, workspaceId=room, overbook=True)) == ["overbook"]
 
 
+def test_one_of_two_overrides_nothing_for_the_other(api: Api, world: World, customer: Person, admin: Person) -> None:
+    """Neither when booking nor afterwards: else a free time of both would be a way into the calendar of one."""
+    one, other, room = world.provider(), world.provider(), world.resource()
+    customer.booked(12, 13, providerId=other.id)
+    both = customer.booked(resourceId=one.id, providerId=other.id)
+    for staff in (api.as_(one), api.as_(other)):
+        problem(staff.book(12, 13, resourceId=one.id, providerId=other.id, **BESIDE), 403, "not-for-you")
+        problem(staff.change(both, startAt=at(12), **BESIDE), 403, "forbidden")
+        problem(staff.act(both, "cancel", **WHY), 403, "forbidden")
+        assert staff.change(both, startAt=at(15)).status_code == staff.change(both, startAt=at(9)).status_code == 200
+    assert claims(world, both) == {str(one.id): False, str(other.id): False}
+    alone = customer.booked(10, 11, providerId=one.id, workspaceId=room)
+    assert api.as_(one).change(alone, startAt=at(9), **BESIDE).status_code == 200
+    assert admin.change(both, startAt=at(12), **BESIDE).status_code == 200
+
+
 def test_beside_others_on_purpose(api: Api, world: World, admin: Person, customer: Person) -> None:
     """Only what is taken is marked; what was free is claimed like anything else."""
     provider, room = world.provider(), world.resource()

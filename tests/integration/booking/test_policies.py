@@ -135,6 +135,22 @@ def test_moved_too_late(api: Api, world: World) -> None:
     assert history["items"][-1]["reason"] == "asked by phone"
 
 
+@pytest.mark.parametrize("minutes", [0, -30, -600])
+def test_what_has_begun_is_called_off_and_moved_by_staff_only(api: Api, world: World, minutes: float) -> None:
+    """Whatever was agreed: else who was there could have it for nothing afterwards."""
+    deal = Deal(api, world)
+    why: dict[str, Any] = {"override": True, "reason": "The heating failed."}
+    with when(minutes):
+        assert problem(deal.customer.act(deal.booking, "cancel"), 409, "too-late")["until"] == at(9)
+        assert problem(deal.customer.change(deal.booking, startAt=at(9, 3)), 409, "too-late")["until"] == at(9)
+        problem(deal.provider.act(deal.booking, "cancel"), 409, "too-late")
+        problem(deal.provider.change(deal.booking, startAt=at(9, 3)), 409, "too-late")
+        assert deal.provider.change(deal.booking, startAt=at(9, 3), **why).status_code == 200
+    with when(minutes - 3 * 24 * 60):
+        assert deal.provider.act(deal.booking, "cancel", **why).status_code == 200
+    assert (deal.now()["status"], deal.now()["fees"]) == ("cancelled", None)
+
+
 def test_fees_of_moving_and_calling_off_add_up(api: Api, world: World) -> None:
     moving = {"tiers": [{"beforeMinutes": 0, "feePercent": 10}]}
     deal = Deal(api, world, {"reschedulePolicy": moving}, {"tiers": [{"beforeMinutes": 0, "feeAmount": 1000}]})

@@ -80,9 +80,14 @@ def test_behind_the_cutoff_counts_what_was_agreed_of_late_ones(late: str | None,
     assert (in_time.how, in_time.until) == ("", None)
 
 
-def test_no_cutoff_is_never_late() -> None:
-    assert policies.cancelling(booking(), START + timedelta(days=9)) == Verdict()
-    assert policies.cancelling(booking({"lateCancel": "refuse"}), START + A_MOMENT) == Verdict()
+@pytest.mark.parametrize("late", [None, "refuse", "fee", "noShow"])
+def test_the_last_cutoff_is_the_start(late: str | None) -> None:
+    for agreed in (late and {"lateCancel": late}, {"cancelCutoffMinutes": 0, "lateCancel": late}):
+        assert policies.cancelling(booking(agreed), START - A_MOMENT) == Verdict()
+        assert policies.cancelling(booking(agreed), START) == Verdict("refuse", until=START)
+        assert policies.cancelling(booking(agreed), START + timedelta(days=9)) == Verdict("refuse", until=START)
+        assert policies.rescheduling(booking(agreed), START - A_MOMENT) == Verdict()
+        assert policies.rescheduling(booking(agreed), START) == Verdict("refuse", until=START)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +111,7 @@ def test_moving(moved: int, now: datetime, verdict: Verdict) -> None:
 
 def test_the_last_tier_of_moving_is_for_all_that_is_later() -> None:
     agreed = {"reschedulePolicy": {"tiers": [{"beforeMinutes": 0, "feePercent": 100}]}}
-    assert policies.rescheduling(booking(agreed), START + timedelta(days=1)) == Verdict("", 10001)
+    assert policies.rescheduling(booking(agreed), START - A_MOMENT) == Verdict("", 10001)
 
 
 def test_the_most_specific_layer_that_says_a_rule_counts() -> None:
