@@ -1,4 +1,4 @@
--- The schema after migration 0047, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0048, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -119,10 +119,11 @@ CREATE OR REPLACE FUNCTION overview_recount_bookings(lower_end timestamp with ti
 AS $function$
     DELETE FROM overview_bookings WHERE quarter >= quarter_of(lower_end) AND quarter <= quarter_of(upper_end);
     INSERT INTO overview_bookings (quarter, status, bookings, unit_minutes)
-    SELECT quarter_of(start_at), status, count(*), coalesce(sum(units * extract(epoch FROM end_at - start_at) / 60)
-               FILTER (WHERE status NOT IN ('cancelled', 'declined')), 0)::bigint
-      FROM bookings
-     WHERE start_at >= quarter_of(lower_end) AND start_at < quarter_of(upper_end) + interval '15 minutes'
+    SELECT quarter_of(b.start_at), b.status, count(*), coalesce(sum(claimed.minutes), 0)::bigint
+      FROM bookings AS b, LATERAL (
+          SELECT sum(a.units * extract(epoch FROM upper(a.during) - lower(a.during)) / 60) AS minutes
+            FROM allocations AS a WHERE a.booking_id = b.id AND a.released_at IS NULL) AS claimed
+     WHERE b.start_at >= quarter_of(lower_end) AND b.start_at < quarter_of(upper_end) + interval '15 minutes'
      GROUP BY 1, 2 ORDER BY 1, 2;
 $function$;
 

@@ -31,6 +31,8 @@ _BOOKING_EVENTS = (
     "booking.declined",
     "booking.cancelled",
     "booking.rescheduled",
+    "booking.reassigned",
+    "booking.attendees-changed",
     "booking.checked-in",
     "booking.completed",
     "booking.no-show",
@@ -55,7 +57,8 @@ class Period(Schema):
 
 
 class Occupancy(Schema):
-    """How much of today is booked: unit-hours of what starts today, of those that resources are open."""
+    """How much of today is claimed: unit-hours of each resource, buffers included, of bookings that start today; and of
+    those for how long resources are open."""
 
     bookedHours = fields.Float(required=True)
     openHours = fields.Float(required=True)

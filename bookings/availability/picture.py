@@ -138,6 +138,17 @@ class Picture:
         """The same wish with fewer candidates."""
         return replace(self, groups=tuple(replace(group, candidates=tuple(choose(group))) for group in self.groups))
 
+    def permitted(self, owner_id: UUID) -> Picture | None:
+        """What a provider may book for somebody else: their own, and with it what is nobody's. None: nothing."""
+        if all(one.owner_id != owner_id for one in self.candidates):
+            return None
+
+        def choose(group: Group) -> list[Candidate]:
+            mine = [one for one in group.candidates if one.owner_id in (owner_id, None)]
+            return [one for one in mine if one.owner_id] or mine if group.leads else mine
+
+        return self.only(choose)
+
 
 def naming(groups: Sequence[Group], named: Mapping[str, UUID]) -> tuple[tuple[Group, ...], list[tuple[str, str]]]:
     """The groups when certain resources must be among what is claimed, and what is wrong with the names, as (field,

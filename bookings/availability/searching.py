@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -20,7 +20,7 @@ from bookings.availability.slot_schemas import MOST_DAYS, MOST_STARTS
 from bookings.availability.slots import Slot, Verdict
 from bookings.config import Settings
 from bookings.db import Database
-from bookings.errors import Invalid, Unauthorized
+from bookings.errors import Forbidden, Invalid, Unauthorized
 from bookings.fields import instant_text
 
 _DAY = 86_400
@@ -34,7 +34,7 @@ Answer = dict[str, Any]
 
 
 def find(database: Database, *, settings: Settings, actor: Actor | None, query: Mapping[str, Any]) -> Answer:
-    """Every start that can be booked between two bounds, by local date. Raises Invalid, Unauthorized."""
+    """Every start that can be booked between two bounds, by local date. Raises Invalid, Unauthorized, Forbidden."""
     zone = ZoneInfo(query.get("timeZone") or settings.business_time_zone)
     lower, upper = bounds(query.get("from_"), query.get("to"), zone)
     picture = _read(database, settings, actor, query, lower, upper)
@@ -90,7 +90,10 @@ def _read(
     lower: datetime,
     upper: datetime,
 ) -> Picture:
-    """Raises Invalid, Unauthorized."""
+    """Raises Invalid, Unauthorized, Forbidden."""
+    customer_id = query.get("userId", actor.id if actor else None)
+    if customer_id and actor is None:
+        raise Unauthorized
     if booking_id := query.get("rescheduleBookingId"):
         return _read_booking(database, settings, actor, query, booking_id, lower, upper)
     return service.read(
@@ -101,11 +104,28 @@ def _read(
         upper=upper,
         minutes=query.get("duration"),
         party_size=query.get("partySize"),
-        customer_id=actor.id if actor else None,
-        for_themselves=actor is not None,
+        customer_id=customer_id,
+        for_themselves=actor is not None and customer_id == actor.id,
         named={"resourceId": query["resourceId"]} if query.get("resourceId") else None,
         together=query.get("providerIds", ()),
+        permitted=_permission(actor, customer_id),
     )
+
+
+def _permission(actor: Actor | None, customer_id: UUID | None) -> Callable[[Picture], Picture] | None:
+    """What takes out of a picture whom the actor may not book for a customer; None: nobody. Raises Forbidden."""
+    if actor is None or actor.is_admin or customer_id == actor.id:
+        return None
+    if actor.role == "customer":
+        raise Forbidden("Customers book for themselves.")
+
+    def permitted(picture: Picture) -> Picture:
+        theirs = picture.permitted(actor.id)
+        if theirs is None:
+            raise Forbidden("You may book for others what is yours.")
+        return theirs
+
+    return permitted
 
 
 def _read_booking(
@@ -131,6 +151,8 @@ def _read_booking(
     if found is None:
         raise Invalid([("rescheduleBookingId", "There is no such booking of this service.")])
     booking, picture = found
+    if query.get("userId", UUID(booking["user_id"])) != UUID(booking["user_id"]):
+        raise Invalid([("userId", "A booking that moves keeps its customer.")])
     length, ids = picture.terms.length, {UUID(id) for id in booking["resource_ids"]}
     if query.get("duration", length // 60) * 60 != length:
         raise Invalid([("duration", f"A booking that moves keeps its length of {length // 60} minutes.")])
@@ -217,7 +239,7 @@ def _clock_text(second: int) -> str:
 
 
 def explain(database: Database, *, settings: Settings, actor: Actor | None, query: Mapping[str, Any]) -> Answer:
-    """Whether one start can be booked, and what every rule says of it. Raises Invalid, Unauthorized."""
+    """Whether one start can be booked, and what every rule says of it. Raises Invalid, Unauthorized, Forbidden."""
     at: datetime = query["at"]
     picture = _read(database, settings, actor, query, at, at + timedelta(seconds=1))
     found = slots.at(picture, at)

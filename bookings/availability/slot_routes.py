@@ -11,14 +11,14 @@ from bookings import auth, http
 from bookings.answer import Answer
 from bookings.availability import searching
 from bookings.availability.slot_schemas import ExplainQuery, Explanation, SlotAnswer, SlotQuery
-from bookings.errors import Invalid, Unauthorized
+from bookings.errors import Forbidden, Invalid, Unauthorized
 from bookings.http import database, endpoint
 
 blueprint = Blueprint("slot", __name__)
 
 
 @blueprint.get("/slots")
-@endpoint(query=SlotQuery, answers={200: SlotAnswer}, problems=(Invalid, Unauthorized))
+@endpoint(query=SlotQuery, answers={200: SlotAnswer}, problems=(Invalid, Unauthorized, Forbidden))
 def find(query: Mapping[str, Any]) -> Answer:
     """When a service can be booked, by local date.
 
@@ -29,7 +29,7 @@ def find(query: Mapping[str, Any]) -> Answer:
 
 
 @blueprint.get("/availability/explain")
-@endpoint(query=ExplainQuery, answers={200: Explanation}, problems=(Invalid, Unauthorized))
+@endpoint(query=ExplainQuery, answers={200: Explanation}, problems=(Invalid, Unauthorized, Forbidden))
 def explain(query: Mapping[str, Any]) -> Answer:
     """Why a service can or cannot be booked at one time: every rule that is asked, in order."""
     settings = current_app.extensions["settings"]

@@ -61,6 +61,12 @@ class _Wish(Input):
         validate=validate.Range(1, 100_000),
         metadata={"description": "How many come; the service's smallest party when left out."},
     )
+    userId = fields.UUID(
+        metadata={
+            "description": "For whom, so that their caps count; the caller when left out. Providers and admins may "
+            "name others: then only what they may book for them is shown."
+        }
+    )
     rescheduleBookingId = fields.UUID(
         metadata={
             "description": "A booking that the caller may see: where it could move. Its own claims do not count, it "
@@ -70,7 +76,7 @@ class _Wish(Input):
 
 
 class SlotQuery(_Wish):
-    """Which starts. With a token the caps of the caller count, too."""
+    """Which starts. With a token the caps of the customer count, too."""
 
     from_ = Bound(data_key="from", metadata={"description": "A date of `timeZone`, or an instant; now when left out."})
     to = Bound(

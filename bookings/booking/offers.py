@@ -24,7 +24,7 @@ from bookings.availability import assignment
 from bookings.availability import service as availability
 from bookings.availability.assignment import Assigned
 from bookings.availability.layers import Rules
-from bookings.availability.picture import Candidate, Group, Picture
+from bookings.availability.picture import Candidate, Picture
 from bookings.availability.service import Reader
 from bookings.booking import agreement, deciding, expiry, wishes
 from bookings.booking.errors import NotBookable, NotForYou, ResourceChanged, SlotTaken
@@ -88,16 +88,11 @@ class Ask:
     def _permitted(self, picture: Picture) -> Picture:
         """What a provider may book for somebody else: their own, and with it what is nobody's. Raises NotForYou."""
         actor_id = self.wish["actor_id"]
-        everybody = picture.candidates
-        foreign = {one.id for one in everybody if one.owner_id not in (actor_id, None)}
-        if foreign & set(self.named.values()) or all(one.owner_id != actor_id for one in everybody):
+        foreign = {one.id for one in picture.candidates if one.owner_id not in (actor_id, None)}
+        permitted = picture.permitted(actor_id)
+        if permitted is None or foreign & set(self.named.values()):
             raise _not_for_you()
-
-        def choose(group: Group) -> list[Candidate]:
-            mine = [one for one in group.candidates if one.owner_id in (actor_id, None)]
-            return [one for one in mine if one.owner_id] or mine if group.leads else mine
-
-        return picture.only(choose)
+        return permitted
 
 
 def create(

@@ -45,7 +45,7 @@ def at(days: float, hour: int = 12) -> datetime:
 
 
 def insert(world: World, resource: Any, start: datetime, status: str = "confirmed", hours: float = 1) -> Any:
-    """A booking with its history row, as the seed writes it."""
+    """A booking with its claim and history rows, as the seed writes it."""
     id = uuid4()
     world.query(
         """INSERT INTO bookings (id, user_id, resource_ids, start_at, end_at, status, version, created_by, created_at,
@@ -57,6 +57,16 @@ def insert(world: World, resource: Any, start: datetime, status: str = "confirme
         start + timedelta(hours=hours),
         status,
         uuid4(),
+    )
+    world.query(
+        """INSERT INTO allocations (resource_id, exclusive, during, booking_id, start_at, released_at)
+           SELECT id, exclusive, tstzrange(%s, %s), %s, %s, CASE WHEN %s THEN now() END FROM resources WHERE id = %s""",
+        start,
+        start + timedelta(hours=hours),
+        id,
+        start,
+        status == "cancelled",
+        resource,
     )
     for version in (1, 2):
         world.query(
@@ -178,6 +188,48 @@ def test_the_numbers_follow_what_happens(client: Client, world: World) -> None:
     before = world.query("SELECT * FROM overview_bookings ORDER BY 1, 2")
     recount(world)
     assert world.query("SELECT * FROM overview_bookings ORDER BY 1, 2") == before
+
+
+def test_occupancy_is_of_all_that_is_claimed(client: Client, world: World) -> None:
+    """As the report on utilisation counts: each resource, with buffers, and less when some of a party stay away."""
+    stylist, chair, customer = world.provider(auto_confirm=True), world.resource(kind="equipment"), world.user()
+    admin = client.token(world.admin())
+    room = world.resource(capacity=8)
+
+    def offered(name: str, **wish: Any) -> str:
+        body = {"name": name, "durations": [{"minutes": 30, "price": 0}], "currency": "EUR", **wish}
+        made = client.call("POST", "/services", body, token=admin)
+        assert made.status_code == 201, made.text
+        return str(made.get_json()["id"])
+
+    needed = [{"kind": "equipment", "count": 1, "resourceIds": [str(chair)]}]
+    cut = offered("Cut", resourceIds=[str(stylist.id)], requirements=needed, bufferAfterMinutes=15)
+    lesson = offered("Lesson", resourceIds=[str(room)], capacity=8, maxPartySize=8)
+    start = (datetime.now(UTC) + timedelta(hours=1)).replace(minute=0, second=0, microsecond=0)
+
+    def claimed(body: Json) -> Json:
+        made = client.call("POST", "/bookings", body, token=client.token(customer))
+        assert made.status_code == 201, made.text
+        return dict(made.get_json())
+
+    def minutes() -> int:
+        follow(client)
+        return int(world.query("SELECT sum(unit_minutes) AS n FROM overview_bookings")[0]["n"])
+
+    claimed({"serviceId": cut, "startAt": start.isoformat()})
+    assert minutes() == 2 * 45
+    times = {"startAt": start.isoformat(), "endAt": (start + timedelta(minutes=30)).isoformat()}
+    claimed({"workspaceId": str(room), "units": 3, **times})
+    assert minutes() == 2 * 45 + 3 * 30
+    later = start + timedelta(hours=2)
+    party = claimed({"serviceId": lesson, "startAt": later.isoformat(), "partySize": 4})
+    before = minutes()
+    left = client.call("POST", f"/bookings/{party['id']}/attendees/cancel", {"count": 3}, token=client.token(customer))
+    assert left.status_code == 200, left.text
+    after = minutes()
+    recount(world)
+    assert (before, after) == (2 * 45 + 3 * 30 + 4 * 30, 2 * 45 + 3 * 30 + 30)
+    assert after == minutes()
 
 
 def test_revenue_is_what_came_in_less_what_went_back(client: Client, world: World) -> None:

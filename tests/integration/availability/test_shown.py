@@ -129,3 +129,39 @@ def test_three_statements_at_most(shop: Shop, world: World, customer: Person, mo
         assert starts(shop, service, customer, **move) != []
     first = "availability.booking_to_move" if moving else "availability.who"
     assert asked == [first, "availability.taken", "availability.counted"]
+
+
+def test_staff_are_shown_what_their_customer_can_have(shop: Shop, world: World, customer: Person, api: Api) -> None:
+    """The customer's caps count, not those of whoever looks; and what is shown is booked for them."""
+    admin, provider = api.as_(world.admin()), world.provider()
+    service = shop.offered(resourceIds=[provider.id])
+    says(shop, f"services/{service['id']}", rules={"customerCaps": {"day": 1}})
+    theirs = {"userId": customer.id}
+    for staff in (admin, api.as_(provider)):
+        assert starts(shop, service, staff, **theirs) == starts(shop, service, customer) != []
+    booked(customer, service, at(9))
+    for staff in (admin, api.as_(provider)):
+        assert starts(shop, service, staff, **theirs) == []
+        assert refusing(staff, service, **theirs) == {"customerCaps"}
+        assert at(12) in starts(shop, service, staff)
+        assert problem(book(staff, service, at(12), **theirs), 409, "not-bookable")["rules"] == ["customerCaps"]
+    booked(admin, service, at(14))
+    assert at(12) in starts(shop, service, admin, userId=world.user().id), "the caps of an admin bind nobody else"
+
+
+def test_a_provider_is_shown_for_others_what_they_may_book(
+    shop: Shop, world: World, customer: Person, api: Api
+) -> None:
+    provider, room = world.provider(), world.resource()
+    service, staff, theirs = shop.offered(resourceIds=[room, provider.id]), api.as_(provider), {"userId": customer.id}
+    booked(customer, service, at(12), resourceId=provider.id)
+    assert at(12) in starts(shop, service, staff), "for themselves they could have the room"
+    shown = starts(shop, service, staff, **theirs)
+    assert (at(12) in shown, at(13) in shown) == (False, True)
+    problem(book(staff, service, at(12), **theirs), 409, "slot-taken")
+    assert book(staff, service, at(13), **theirs).status_code == 201
+    query = {"serviceId": service["id"], "from": "2027-07-05", **theirs}
+    problem(api.as_(world.provider()).get("/slots", query), 403, "forbidden")
+    problem(api.as_(world.user()).get("/slots", query), 403, "forbidden")
+    problem(shop.get("/slots", **query), 401, "unauthorized")
+    assert customer.get("/slots", query).status_code == 200
