@@ -1,4 +1,4 @@
--- The schema after migration 0048, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0049, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -519,6 +519,7 @@ CREATE INDEX bookings_by_user ON bookings USING btree (user_id, start_at, id);
 CREATE INDEX bookings_of_series ON bookings USING btree (series_id, occurrence) WHERE series_id IS NOT NULL;
 CREATE INDEX bookings_of_services ON bookings USING btree (created_at, service_id) WHERE service_id IS NOT NULL;
 CREATE INDEX bookings_of_sessions ON bookings USING btree (service_id, start_at) WHERE session_places IS NOT NULL;
+CREATE INDEX bookings_unanswered ON bookings USING btree (start_at) WHERE policy IS NOT NULL AND status = 'pending'::text;
 CREATE INDEX bookings_unattended ON bookings USING btree (start_at) WHERE policy IS NOT NULL AND status = 'confirmed'::text;
 CREATE INDEX bookings_unpaid ON bookings USING btree (created_at) WHERE payment_required AND (payment_status = ANY (ARRAY['unpaid'::text, 'requires_action'::text, 'failed'::text]));
 CREATE TRIGGER bookings_change BEFORE UPDATE ON bookings FOR EACH ROW EXECUTE FUNCTION bookings_check_change();

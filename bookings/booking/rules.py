@@ -53,6 +53,7 @@ ACTIONS = {
 #: nobody came, and its time is given back: the service does it by itself
 RELEASE = Action("release", ("confirmed",), "no_show", "booking.released", needs_start=True)
 NOBODY_CAME = "Nobody came."
+NOBODY_ANSWERED = "Nobody confirmed it in time."
 BY_TARGET = {action.target: action for action in ACTIONS.values()}
 
 

@@ -285,12 +285,15 @@ def _step(
 
 def release(tx: Tx, *, booking_id: UUID) -> bool:
     """Give back the time of a booking to which nobody has come for as long as was agreed; whether it was done. Who has
-    checked in in the meantime keeps it."""
+    checked in in the meantime keeps it. A request that nobody has answered is declined: it is no no-show."""
     now = clock.now()
     booking = tx.one(_sql.lock, {"id": booking_id, "is_admin": True, "actor_id": SYSTEM.id})
-    if booking is None or booking["status"] not in RELEASE.sources or not policies.is_unattended(booking, now):
+    if booking is None or booking["status"] not in rules.MOVABLE or not policies.is_unattended(booking, now):
         return False
-    _step(tx, SYSTEM_CALLER, booking, RELEASE, {"released_at": now}, reason=rules.NOBODY_CAME)
+    if booking["status"] in RELEASE.sources:
+        _step(tx, SYSTEM_CALLER, booking, RELEASE, {"released_at": now}, reason=rules.NOBODY_CAME)
+    else:
+        _step(tx, SYSTEM_CALLER, booking, ACTIONS["decline"], {"fee_amount": None}, reason=rules.NOBODY_ANSWERED)
     return True
 
 

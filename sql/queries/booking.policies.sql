@@ -1,10 +1,16 @@
 -- What follows from the policies of bookings. Only bookings/booking/ uses these.
 
 -- name: unattended
--- Bookings to which nobody has come for too long, the oldest first.
-SELECT id FROM bookings
- WHERE policy IS NOT NULL AND status = 'confirmed' AND start_at <= %(now)s::timestamptz
-   AND start_at + make_interval(mins => (policy ->> 'releaseAfterMinutes')::integer) <= %(now)s
+-- Bookings, and requests that nobody has answered, to which nobody has come for too long, the oldest first. Each status has
+-- an index of its own.
+SELECT id FROM (
+    SELECT id, start_at FROM bookings
+     WHERE policy IS NOT NULL AND status = 'confirmed' AND start_at <= %(now)s::timestamptz
+       AND start_at + make_interval(mins => (policy ->> 'releaseAfterMinutes')::integer) <= %(now)s
+    UNION ALL
+    SELECT id, start_at FROM bookings
+     WHERE policy IS NOT NULL AND status = 'pending' AND start_at <= %(now)s
+       AND start_at + make_interval(mins => (policy ->> 'releaseAfterMinutes')::integer) <= %(now)s) AS due
  ORDER BY start_at LIMIT %(limit)s
 
 -- name: reassignable

@@ -193,6 +193,20 @@ def test_nobody_came(api: Api, world: World) -> None:
     assert (deal.now()["status"], deal.now()["releasedAt"]) == ("completed", at(9.25))
 
 
+def test_nobody_answered(api: Api, world: World) -> None:
+    """A request claims its time, too; but whoever was never told to come has not failed to."""
+    world.sell()
+    room, customer = world.resource(), api.as_(world.user())
+    request = customer.booked(workspaceId=room, notes=json.dumps({"policy": {"releaseAfterMinutes": 15}}))
+    assert request["status"] == "pending"
+    late = NINE + timedelta(minutes=15)
+    assert (released(api, late - timedelta(microseconds=1)), released(api, late), released(api, late)) == (0, 1, 0)
+    after = customer.get(f"/bookings/{request['id']}").json or {}
+    assert (after["status"], after["statusReason"]) == ("declined", "Nobody confirmed it in time.")
+    with mock.patch("bookings.clock.now", return_value=late):
+        assert api.as_(world.user()).book(9.25, 10, workspaceId=room).status_code == 201
+
+
 def test_who_has_checked_in_keeps_the_time(api: Api, world: World) -> None:
     deal = Deal(api, world, {"releaseAfterMinutes": 0})
     with when(0):
