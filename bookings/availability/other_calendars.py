@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -60,7 +61,7 @@ def busy_times(text: str, zone: ZoneInfo, lower: int, upper: int) -> list[Interv
     """
     found: list[Interval] = []
     for calendar in read(text):
-        for begins, ends in _occurrences(calendar, zone, lower, upper):
+        for begins, ends in chain(_occurrences(calendar, zone, lower, upper), _periods(calendar)):
             found.append((begins, ends))
             if len(found) > MOST_TIMES:
                 raise UnreadableCalendar(f"It has more than {MOST_TIMES} busy times in the time that is read.")
@@ -79,6 +80,20 @@ def _occurrences(calendar: Any, zone: ZoneInfo, lower: int, upper: int) -> Itera
         raise
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, LookupError) as error:
         raise UnreadableCalendar("One of its events contradicts itself.") from error
+
+
+def _periods(calendar: Any) -> Iterator[Interval]:
+    """What a calendar says that tells no events: VFREEBUSY (RFC 5545, section 3.6.4). Its times are in UTC."""
+    try:
+        for part in calendar.walk("VFREEBUSY"):
+            told = part.get("FREEBUSY", [])
+            for period in told if isinstance(told, list) else [told]:
+                if str(period.params.get("FBTYPE", "BUSY")).upper() != "FREE":
+                    begins, ends = period.dt
+                    ends = begins + ends if isinstance(ends, timedelta) else ends
+                    yield int(begins.astimezone(UTC).timestamp()), int(ends.astimezone(UTC).timestamp())
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise UnreadableCalendar("One of its busy times contradicts itself.") from error
 
 
 def _takes_time(event: Any) -> bool:

@@ -108,7 +108,7 @@ class Slot(Schema):
         required=True,
         metadata={
             "description": "Of a group session: the largest party that still fits. Else how many such bookings still "
-            "fit at that time."
+            "fit at that time; where two of its needs may take the same resource, at most."
         },
     )
     resourceCount = fields.Integer(

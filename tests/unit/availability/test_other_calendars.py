@@ -110,10 +110,26 @@ def test_an_empty_calendar_is_free() -> None:
     assert busy(ics()) == []
 
 
+def free_busy(*lines: str) -> str:
+    """A calendar that tells no events."""
+    return ics(more="BEGIN:VFREEBUSY\nUID:1\nDTSTAMP:20270101T000000Z\n" + "\n".join(lines) + "\nEND:VFREEBUSY\n")
+
+
+def test_a_calendar_may_say_only_when_it_is_busy() -> None:
+    one, two = "20270302T090000Z/20270302T100000Z", "20270303T090000Z/PT90M"
+    expected = [("03-02 09:00", "03-02 10:00"), ("03-03 09:00", "03-03 10:30")]
+    assert busy(free_busy(f"FREEBUSY:{one},{two}")) == expected
+    assert busy(free_busy(f"FREEBUSY;FBTYPE=BUSY-TENTATIVE:{one}", f"FREEBUSY;FBTYPE=BUSY:{two}")) == expected
+    assert busy(free_busy(f"FREEBUSY;FBTYPE=FREE:{one}", f"FREEBUSY:{two}")) == expected[1:]
+    assert busy(free_busy(f"FREEBUSY:{one}"), lower="2027-03-03") == []
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "",
+        free_busy("FREEBUSY:tomorrow"),
+        free_busy("FREEBUSY:20270302T090000Z"),
         "<html><body>Sign in</body></html>",
         "BEGIN:VCALENDAR",
         "BEGIN:VEVENT\r\nEND:VEVENT",
