@@ -118,7 +118,8 @@ def done(tx: Tx, settings: Settings, errand: Mapping[str, Any], standing: Standi
     jobs.forget(tx, kind=OPERATE, key=str(errand["id"]))
     payment, kind, amount = held.payment, errand["kind"], errand["amount"]
     payment["gateway_ref"] = standing.ref
-    if kind == "refund":
+    refunds = kind == "refund"
+    if refunds:
         payment["refunding"] -= amount
         payment["refunded"] += amount
         payment["status"] = rules.status_of(standing.state, captured=payment["captured"], refunded=payment["refunded"])
@@ -127,8 +128,8 @@ def done(tx: Tx, settings: Settings, errand: Mapping[str, Any], standing: Standi
     elif kind == "cancel" and standing.state == "cancelled":
         payment["status"] = "expired" if errand["reason"] == rules.NOT_IN_TIME else "cancelled"
     else:
-        _follow(held, standing)
-    _save(held, refunded=kind == "refund")
+        refunds = _follow(held, standing)
+    _save(held, refunded=refunds)
 
 
 def refused(tx: Tx, settings: Settings, errand: Mapping[str, Any], code: str) -> None:
@@ -172,6 +173,8 @@ def _follow(held: Held, standing: Standing) -> bool:
         payment["captured"] += taken
     given = 0 if standing.refunded is None else standing.refunded - payment["refunded"]
     if given > 0:
+        if not held.before["captured"]:
+            _came(held)
         _note(held, "refund", given)
         payment["refunded"] += given
     elif given < 0:
@@ -183,6 +186,17 @@ def _follow(held: Held, standing: Standing) -> bool:
     if not (payment["status"] == "expired" and status in ("cancelled", "failed", *rules.WAITING)):
         payment["status"] = status
     return given > 0
+
+
+def _came(held: Held) -> None:
+    """Write down and tell that money came, of which some has gone back since: the one before the other, as it was.
+
+    Whether the rest is welcome is decided when all is known (`_save`).
+    """
+    held.payment["status"] = "paid"
+    store(held)
+    tell(held, _EVENTS["paid"])
+    mirror(held)
 
 
 def _note(held: Held, kind: str, amount: int) -> None:
@@ -222,6 +236,7 @@ def _all_of(payment: Row) -> Step:
 def store(held: Held) -> None:
     """Write the payment's next version."""
     held.tx.execute(_sql.write, held.payment | {"now": clock.now()})
+    held.payment["version"] += 1
 
 
 def tell(held: Held, type: str, caller: Caller = SYSTEM_CALLER) -> None:
