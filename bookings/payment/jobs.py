@@ -14,7 +14,6 @@ from bookings import queries
 from bookings.config import Settings
 from bookings.db import Database, Tx
 from bookings.event.consumer import Consumer, Event
-from bookings.job import service as jobs
 from bookings.job.errors import Later
 from bookings.job.service import Handler, Job, Registry
 from bookings.payment import expiry, ledger, operating, settlement
@@ -106,7 +105,7 @@ def reconcile(database: Database, settings: Settings) -> int:
         payments, errands = tx.all(_sql.in_between, params), tx.all(_sql.forgotten_errands, params)
         notices = tx.all(_sql.forgotten_notices, params)
         for payment in payments:
-            jobs.enqueue(tx, kind=ledger.LOOK, payload={"paymentId": str(payment["id"])}, key=str(payment["id"]))
+            ledger.have_asked(tx, payment["id"])
         for errand in errands:
             ledger.hurry(tx, errand["payment_id"], errand["id"])
         for one in notices:

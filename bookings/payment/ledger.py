@@ -98,6 +98,14 @@ def is_planned(held: Held, kind: str) -> bool:
     return held.tx.one(_sql.is_planned, {"payment_id": held.payment["id"], "kind": kind}) is not None
 
 
+def have_asked(tx: Tx, payment_id: UUID, because: UUID | None = None) -> None:
+    """Have the gateway asked how a payment stands, unless it is being done already.
+
+    `because` of an operation: after it, so that a look that is being made just then does not do.
+    """
+    jobs.enqueue(tx, kind=LOOK, payload={"paymentId": str(payment_id)}, key=str(because or payment_id))
+
+
 def have_read(tx: Tx, gateway: str, event_id: str) -> None:
     """Have a notice looked into, unless it is being done already."""
     payload = {"gateway": gateway, "eventId": event_id}
@@ -133,7 +141,10 @@ def done(tx: Tx, settings: Settings, errand: Mapping[str, Any], standing: Standi
 
 
 def refused(tx: Tx, settings: Settings, errand: Mapping[str, Any], code: str) -> None:
-    """The gateway would not do it. A payment it will not even begin has failed; anything else stays as it is."""
+    """The gateway would not do it. A payment it will not even begin has failed; anything else stays as it is.
+
+    One that cannot be cancelled any more is said to bring money: the gateway is asked at once.
+    """
     held = hold(tx, settings, errand["payment_id"])
     if not _finish(tx, errand["id"], "failed", code):
         return
@@ -142,6 +153,8 @@ def refused(tx: Tx, settings: Settings, errand: Mapping[str, Any], code: str) ->
         held.payment["refunding"] -= errand["amount"]
     if errand["kind"] == "pay":
         held.payment["status"] = "failed"
+    if errand["kind"] == "cancel":
+        have_asked(tx, held.payment["id"], because=errand["id"])
     _save(held)
     if errand["kind"] == "refund":
         tell(held, "payment.refund-failed")

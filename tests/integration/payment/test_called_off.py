@@ -99,7 +99,7 @@ def test_money_that_comes_too_late_goes_back(till: Till) -> None:
     customer.act(booking, "cancel")
     till.work()
     now = till.payment(payment)
-    assert (now["status"], now["error"]) == ("unpaid", "not_cancellable")
+    assert (now["status"], now["operations"][-1]["error"]) == ("unpaid", "not_cancellable")
     later(till.world)
     till.cashier.refresh(now["id"])
     assert till.payment(payment)["status"] == "paid"
