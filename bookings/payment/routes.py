@@ -139,7 +139,8 @@ def confirm(payment_id: UUID, body: dict[str, Any]) -> Answer:
 def capture(payment_id: UUID, body: dict[str, Any]) -> Answer:
     """Take reserved money, or say that money has come in by hand.
 
-    For staff. Of reserved money the rest is released. 202: the gateway is being slow; it will be done.
+    For staff. Of reserved money the rest is released; by hand it must be all that is owed, which it is when `amount` is
+    left out. 202: the gateway is being slow; it will be done.
     """
     return _order(payment_id, service.capture, amount=body["amount"])
 

@@ -22,7 +22,7 @@ class NewPayment(Input):
 
 
 class Capture(Input):
-    """How much, in minor units of the payment's currency; all of it when left out."""
+    """How much, in minor units of the payment's currency; all that is owed when left out."""
 
     amount = money.amount(lowest=1, load_default=None, allow_none=True)
 

@@ -13,7 +13,7 @@ from bookings.audit import service as audit
 from bookings.auth import Actor, Caller
 from bookings.config import Settings
 from bookings.db import Database, Tx
-from bookings.errors import Forbidden, NotFound, PreconditionFailed
+from bookings.errors import Forbidden, Invalid, NotFound, PreconditionFailed
 from bookings.ids import new_id
 from bookings.payment import ledger, rules
 from bookings.payment.errors import NothingToPay, PaymentExists, PaymentRefused, RefundTooHigh
@@ -111,9 +111,10 @@ def _step_aside(tx: Tx, settings: Settings, booking: Row, old: Row, caller: Call
 
 def capture(tx: Tx, *, settings: Settings, caller: Caller, payment_id: UUID, amount: int | None, **more: Any) -> UUID:
     """Take reserved money, or say that money has come in by hand: the operation's id. For staff. Without an amount it
-    is what is owed now, which is less than was reserved when fewer come.
+    is what is owed now, which is less than was reserved when fewer come. By hand it is that and no less: a payment is
+    taken once, so the rest could never be.
 
-    Raises NotFound, Forbidden, PreconditionFailed, PaymentRefused.
+    Raises NotFound, Forbidden, PreconditionFailed, PaymentRefused, Invalid.
     """
     held = _held_by_staff(tx, settings, caller, payment_id, **more)
     payment = held.payment
@@ -126,6 +127,8 @@ def capture(tx: Tx, *, settings: Settings, caller: Caller, payment_id: UUID, amo
         raise PaymentRefused("Nothing is owed any more; cancel the payment.", paymentStatus=payment["status"])
     if wanted > most:
         raise PaymentRefused("More cannot be taken than is owed.", paymentStatus=payment["status"])
+    if by_hand and wanted < most:
+        raise Invalid([("amount", f"By hand all that is owed is taken at once: {most}.")])
     return _order(held, caller, Step("capture", wanted), None)
 
 

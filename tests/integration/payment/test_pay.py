@@ -207,6 +207,19 @@ def test_by_hand(till: Till) -> None:
     assert till.status(booking) == ("confirmed", "partially_refunded")
 
 
+def test_by_hand_it_is_all_or_nothing(till: Till) -> None:
+    """A part would confirm the booking, and the rest could never be taken."""
+    customer = till.customer()
+    booking = till.book(customer, confirm=True)
+    payment = till.paid(till.staff, booking, gateway="manual")
+    for part in (1, 4999):
+        assert wrong_fields(till.order(till.staff, payment, "capture", amount=part)) == ["amount"]
+    problem(till.order(till.staff, payment, "capture", amount=5001), 409, "payment-refused")
+    assert till.status(booking) == ("pending", "unpaid")
+    assert till.order(till.staff, payment, "capture", amount=5000).get_json()["captured"] == 5000
+    assert till.status(booking) == ("confirmed", "paid")
+
+
 @pytest.mark.parametrize("gateway,status", [("stripe", 403), ("paypal", 422)])
 def test_gateways_that_are_not_offered(till: Till, gateway: str, status: int) -> None:
     customer = till.customer()
