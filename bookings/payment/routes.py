@@ -49,6 +49,8 @@ of_bookings = Blueprint("payment_of_booking", __name__, url_prefix="/bookings")
 blueprint = Blueprint("payment", __name__, url_prefix="/payments")
 webhooks = Blueprint("payment_webhook", __name__, url_prefix="/webhooks/payments")
 _STEP = (NotFound, Forbidden, PaymentRefused, GatewayRefused, GatewayUnavailable)
+#: gateways write more than people: a notice holds the whole charge, with what its merchant keeps beside it (bytes)
+NOTICE_LIMIT = 1024 * 1024
 #: what a command that was done or replayed is about: the payment, and the operation when there is one
 Done = tuple[UUID, UUID | None]
 
@@ -171,11 +173,12 @@ def receive(gateway: str) -> JsonResponse:
     """A gateway's notice, signed by it.
 
     It is kept as it came, once however often it comes, and looked into by a job, which asks the gateway how the payment
-    stands now: the order of notices does not matter.
+    stands now: the order of notices does not matter. It may have 1 MiB.
     """
     cashier = _cashier()
     if gateway not in cashier.gateways:
         raise NotFound
+    request.max_content_length = NOTICE_LIMIT
     raw = request.get_data(cache=False)
     try:
         notice = cashier.gateways[gateway].read(raw, dict(request.headers))

@@ -88,6 +88,12 @@ def test_a_body_over_64_kib_is_refused_by_nginx_in_the_shape_of_the_service(prox
     assert "too-large" not in service.log_text("web"), "it reached the service, which refuses it, too"
 
 
+def test_a_notice_of_a_gateway_may_have_a_mebibyte(proxy: str) -> None:
+    path = "/api/webhooks/payments/manual"
+    for size, code in ((1024 * 1024, "notice-refused"), (1024 * 1024 + 1, "body-too-large")):
+        assert problem(ask(proxy, "POST", path, b" " * size))["code"] == code
+
+
 def test_half_sent_headers_are_given_five_seconds(proxy: str) -> None:
     with socket.create_connection(("127.0.0.1", urlsplit(proxy).port or 0), timeout=REQUEST) as slow:
         start = time.monotonic()

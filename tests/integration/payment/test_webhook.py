@@ -12,9 +12,9 @@ import orjson
 import pytest
 from werkzeug.test import TestResponse
 
-from bookings.http import BODY_LIMIT
 from bookings.payment import jobs
 from bookings.payment.gateways.sandbox import SandboxGateway
+from bookings.payment.routes import NOTICE_LIMIT
 from tests.integration.booking.api import problem
 from tests.integration.payment.conftest import Till, later
 
@@ -99,7 +99,15 @@ def test_what_is_not_signed_is_not_kept(till: Till, signature: str) -> None:
 
 
 def test_what_is_too_large_is_not_read(till: Till) -> None:
-    assert send(till, {"id": "evt_large", "type": "x" * BODY_LIMIT, "ref": "y"}).status_code == 413
+    """What a gateway sends may be larger than what people send, and no larger than that."""
+    whole = {"id": "evt_large", "type": "charge.captured", "ref": None, "more": ""}
+    whole["more"] = "x" * (NOTICE_LIMIT - len(orjson.dumps(whole)))
+    assert len(orjson.dumps(whole)) == NOTICE_LIMIT
+    assert send(till, whole).status_code == 204
+    assert len(inbox(till, whole)[0]["body"]) == NOTICE_LIMIT
+    larger = whole | {"id": "evt_larger"}
+    assert problem(send(till, larger), 413, "body-too-large")
+    assert inbox(till, larger) == []
 
 
 def test_notices_about_nothing_we_know(till: Till) -> None:
