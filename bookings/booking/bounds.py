@@ -28,8 +28,13 @@ def check_override(booking: Booking, *, override: bool, reason: str | None) -> N
         raise Invalid([("reason", "Say why you override.")])
 
 
-def calling_off(booking: Booking, actor: Actor, now: datetime, *, override: bool) -> tuple[str, dict[str, Any]]:
-    """Which action it is for the state machine, `cancel` or `no-show`, and what changes with it. Raises TooLate."""
+def calling_off(
+    booking: Booking, actor: Actor, now: datetime, *, override: bool, leaving: bool = False
+) -> tuple[str, dict[str, Any]]:
+    """Which action it is for the state machine, `cancel` or `no-show`, and what changes with it. `leaving`: because the
+    customer's account is erased, by whomever; that is on the customer's terms, and never too late. Raises TooLate."""
+    if leaving:
+        return _called_off(policies.leaving(booking, now), booking, now)
     verdict = policies.cancelling(booking, now)
     if not _binds(booking, actor, override):
         if verdict.until is not None and not override and actor.id != SYSTEM.id:
@@ -37,6 +42,10 @@ def calling_off(booking: Booking, actor: Actor, now: datetime, *, override: bool
         return "cancel", {"fee_amount": None}
     if verdict.how == REFUSE:
         raise _too_late(verdict, booking)
+    return _called_off(verdict, booking, now)
+
+
+def _called_off(verdict: Verdict, booking: Booking, now: datetime) -> tuple[str, dict[str, Any]]:
     if verdict.how == NO_SHOW and booking["status"] == "confirmed":
         return "no-show", _charged(booking, verdict.fee) | {"released_at": now}
     return "cancel", _charged(booking, verdict.fee)

@@ -66,8 +66,19 @@ def cancelling(booking: Booking, now: datetime) -> Verdict:
         return Verdict(REFUSE, until=until)
     if late == NO_SHOW:
         return Verdict(NO_SHOW, booking["price_amount"] or 0, until)
-    fee = cancellation_fee(booking, now)
-    return Verdict(FEE, fee if booking["cancellation_policy"] else booking["price_amount"] or 0, until)
+    return Verdict(FEE, _late_fee(booking, now), until)
+
+
+def leaving(booking: Booking, now: datetime) -> Verdict:
+    """The same when its customer leaves for good, which nothing can refuse: what would be refused counts as called off
+    late, for the fee that `lateCancel: fee` would charge."""
+    verdict = cancelling(booking, now)
+    return Verdict(FEE, _late_fee(booking, now), verdict.until) if verdict.how == REFUSE else verdict
+
+
+def _late_fee(booking: Booking, now: datetime) -> int:
+    """What the tiers keep, or without any the whole price."""
+    return cancellation_fee(booking, now) if booking["cancellation_policy"] else int(booking["price_amount"] or 0)
 
 
 def cancellation_fee(booking: Booking, now: datetime) -> int:

@@ -212,21 +212,22 @@ def act(
     action: str,
     reason: str | None = None,
     override: bool = False,
+    leaving: bool = False,
     versions: Sequence[int] | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> Answer:
     """Take a booking one step through its state machine. Calling off too late is what was agreed: costs something, is
     refused, or counts as not come.
 
-    `override` lets staff, with a reason, act before the action opens or behind a cut-off. The event says `extra`, too.
-    Raises NotFound, PreconditionFailed, StaffOnly, TransitionRefused (listing what is allowed), TooEarly, TooLate,
-    Forbidden, Invalid.
+    `override` lets staff, with a reason, act before the action opens or behind a cut-off; `leaving` is for
+    who is erased: never too late. The event says `extra`, too. Raises NotFound, PreconditionFailed, StaffOnly,
+    TransitionRefused (listing what is allowed), TooEarly, TooLate, Forbidden, Invalid.
     """
     booking = _lock(tx, caller.actor, booking_id, versions)
     _check_step(ACTIONS[action], booking, settings, reason, override)
     more: dict[str, Any] = {}
     if action == "cancel":
-        action, more = bounds.calling_off(booking, caller.actor, clock.now(), override=override)
+        action, more = bounds.calling_off(booking, caller.actor, clock.now(), override=override, leaving=leaving)
     elif action == "decline":
         more = {"fee_amount": None}
     return _step(tx, caller, booking, ACTIONS[action], more, reason=reason, override=override, extra=extra)

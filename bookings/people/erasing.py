@@ -63,8 +63,8 @@ def _cancel_ahead(tx: Tx, settings: Settings, caller: Caller, user_id: UUID) -> 
     ahead = tx.all(_sql.ahead_as_customer, {"user_id": user_id, "limit": MOST_AHEAD + 1})
     if len(ahead) > MOST_AHEAD:
         raise TooManyAhead
-    for row in ahead:
-        booking.act(tx, settings=settings, caller=caller, booking_id=row["id"], action="cancel")
+    for row in ahead:  # whoever erases: on the customer's terms, and never too late
+        booking.act(tx, settings=settings, caller=caller, booking_id=row["id"], action="cancel", leaving=True)
     return len(ahead)
 
 

@@ -158,3 +158,14 @@ def test_a_fee_is_never_more_than_the_price(price: int, left: int, percent: int,
     tiers = {"tiers": [{"beforeMinutes": notice, "refundPercent": percent}]}
     fee = policies.cancellation_fee(booking(price_amount=price, cancellation_policy=tiers), before(left))
     assert 0 <= fee <= price
+
+
+@pytest.mark.parametrize("tiers,fee", [(None, 10001), (TIERS, 5000)])
+def test_leaving_is_never_refused(tiers: Any, fee: int) -> None:
+    """And never cheaper than being late; else it is as calling off."""
+    late = before(60) + A_MOMENT
+    refused = booking(CUTOFF, cancellation_policy=tiers)
+    assert policies.leaving(refused, late) == Verdict("fee", fee, before(60))
+    for agreed, now in ((CUTOFF, before(60)), (CUTOFF | {"lateCancel": "noShow"}, late), (None, late)):
+        one = booking(agreed, cancellation_policy=tiers)
+        assert policies.leaving(one, now) == policies.cancelling(one, now)
