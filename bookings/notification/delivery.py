@@ -45,9 +45,10 @@ class Delivery:
         registry.register(DELIVER, self.run, timeout=timeout, on_dead=self.bury, at_once=_AT_ONCE, patient=True)
 
     def run(self, payload: Mapping[str, Any], job: Job) -> None:
-        """Send one mail, unless that was done or became pointless. Raises GiveUp, Later, Postponed."""
+        """Send one mail, unless that was done or became pointless: then the mail is dead and says why, and the job is
+        done, because nobody has to look at it. Raises GiveUp, Later, Postponed."""
         id = UUID(payload["id"])
-        row = self._database.run(lambda tx: self._begin(tx, id))
+        row = self._database.run(lambda tx: self._begin(tx, id, job))
         if row is None:
             return
         if row["status"] == rules.DEAD:
@@ -55,7 +56,7 @@ class Delivery:
         if row["waits"]:
             raise Later(_LOOK)
         if row["pointless"]:
-            raise GiveUp(row["pointless"])
+            return
         try:
             self._send(row)
         except smtp.Refused as error:
@@ -69,13 +70,16 @@ class Delivery:
         """The job has failed for good: so has the mail."""
         self._note(UUID(payload["id"]), rules.DEAD, error)
 
-    def _begin(self, tx: Tx, id: UUID) -> dict[str, Any] | None:
+    def _begin(self, tx: Tx, id: UUID, job: Job) -> dict[str, Any] | None:
         row = tx.one(_sql.take, {"id": id, "patience": _PATIENCE})
         if row is None or row["waits"] or row["status"] == rules.DEAD:
             return row
         reader = account.preferences_of(tx, [row["recipient_id"]])[row["recipient_id"]]
         row |= {"reader": reader, "pointless": _pointless(row, reader)}
-        if not row["pointless"]:
+        if row["pointless"]:
+            tx.execute(_sql.fail, {"id": id, "status": rules.DEAD, "error": row["pointless"], "bounced": False})
+            job.complete(tx)  # together, or a second run would take it for a mail that was given up
+        else:
             tx.execute(_sql.begin, {"id": id})
         return row
 

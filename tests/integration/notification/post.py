@@ -135,6 +135,15 @@ class Post:
         """(cause, audience, status) of each."""
         return [(row["cause"], row["audience"], row["status"]) for row in self.rows(booking_id, channel)]
 
+    def jobs(self, booking_id: UUID) -> set[str]:
+        """The states of the jobs that are to send the mails of a booking."""
+        rows = self.world.query(
+            """SELECT j.state FROM jobs AS j JOIN notifications AS n ON n.id::text = j.key
+                WHERE j.kind = 'notification.deliver' AND n.booking_id = %s""",
+            booking_id,
+        )
+        return {row["state"] for row in rows}
+
     def without_mail(self) -> Settings:
         """The settings of somebody who has no mail server."""
         return replace(self.settings, smtp_host="")

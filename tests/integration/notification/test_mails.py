@@ -11,10 +11,12 @@ import icalendar
 import pytest
 
 from bookings.account import service as account
+from bookings.auth import Caller
 from bookings.job.service import Registry
 from bookings.notification import service
 from bookings.notification.delivery import Delivery
 from bookings.notification.service import Fact
+from bookings.people import erasing
 from tests.integration.notification.post import Post, subjects
 from tests.support.mail import MailServer
 
@@ -220,6 +222,44 @@ def test_and_when_it_is_sent(post: Post, server: MailServer) -> None:
         "The account is closed.",
     }
     assert {row["status"] for row in post.rows(id)} == {"dead"}
+    assert post.jobs(id) == {"done"}, "nobody has to look at it"
+
+
+def test_what_waits_for_whoever_is_erased_leaves_nothing_to_look_at(post: Post, server: MailServer) -> None:
+    """Mails that wait, one of which was tried already; and those of the cancellation, which come after."""
+    customer, provider = post.world.user(), post.world.provider(auto_confirm=True)
+    id = post.booking(customer, provider)
+    server.mood("mailbox busy")
+    post.everything()
+    server.mood()
+    caller = Caller(post.world.admin())
+    erasure: dict[str, Any] = {"settings": post.settings, "caller": caller, "user_id": customer.id, "reason": None}
+    assert post.database.run(lambda tx: erasing.erase(tx, **erasure)) == 1
+    post.publish()
+    server.empty()
+    post.work(patience=2)
+    mine = [row for row in post.rows(id) if row["recipient_id"] == customer.id]
+    assert {(row["status"], row["last_error"]) for row in mine} == {("dead", "The account is closed.")}
+    assert [to for to, _ in subjects(server)] == [f"{provider.id}@example.com"] * 2
+    assert post.jobs(id) == {"done"}
+
+
+def test_a_mail_that_is_no_use_is_sent_after_all_when_it_is_again(post: Post, server: MailServer) -> None:
+    customer = post.world.user()
+    id = post.booking(customer, post.world.provider())
+    post.publish()
+    post.world.query("UPDATE users SET disabled_at = now() WHERE id = %s", customer.id)
+    post.work()
+    (row,) = [row for row in post.rows(id) if row["recipient_id"] == customer.id]
+    assert row["status"] == "dead"
+    post.world.query("UPDATE users SET disabled_at = NULL WHERE id = %s", customer.id)
+    token = post.app.extensions["tokens"].issue(post.world.admin())
+    path = f"/admin/notifications/{row['id']}/retry"
+    answer = post.app.test_client().post(path, headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code == 200
+    post.work()
+    assert {status for _, _, status in post.told(id)} == {"sent"}
+    assert post.jobs(id) == {"done"}
 
 
 def reminded(post: Post) -> UUID:
@@ -253,6 +293,7 @@ def test_a_late_reminder_of_what_is_not_is_not_sent(post: Post, server: MailServ
     (row,) = [row for row in post.rows(id) if row["cause"] == "reminder"]
     assert row["status"] == "dead"
     assert row["last_error"] in ("The booking is cancelled by now.", "The booking has moved to another time.")
+    assert post.jobs(id) == {"done"}
     assert server.mails() == []
 
 
