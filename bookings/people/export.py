@@ -21,6 +21,7 @@ _PAGE = 200
 #: the lists of the document, in order
 PARTS: dict[str, LiteralString] = {
     "bookings": _sql.export_bookings,
+    "events": _sql.export_events,
     "holds": _sql.export_holds,
     "waitlist": _sql.export_waitlist,
     "payments": _sql.export_payments,

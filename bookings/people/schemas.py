@@ -138,6 +138,7 @@ class Export(Schema):
     exportedAt = Instant(required=True)
     profile = fields.Nested(User, required=True)
     bookings = fields.List(fields.Dict(), required=True)
+    events = fields.List(fields.Dict(), required=True)
     holds = fields.List(fields.Dict(), required=True)
     waitlist = fields.List(fields.Dict(), required=True)
     payments = fields.List(fields.Dict(), required=True)

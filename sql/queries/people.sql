@@ -37,6 +37,20 @@ SELECT json_build_object(
 AS held (at, key, document)
  WHERE (at, key) > (%(after_at)s::timestamptz, %(after_key)s::text) ORDER BY at, key LIMIT %(limit)s::bigint
 
+-- fragment: of_theirs
+-- Events they are told of, notifications of others about their bookings, and reviews of which they wrote the reply.
+('user:' || %(user_id)s::uuid = ANY (topics) OR data #>> '{data,booking,userId}' = %(user_id)s::uuid::text
+    OR (type LIKE 'review.%%' AND 'resource:' || %(user_id)s::uuid = ANY (topics)))
+
+-- fragment: about_theirs
+-- Entries of the audit trail about them, their bookings, payments and reviews, and what can be booked of them.
+(subject_type, subject_id) IN (
+    VALUES ('user', %(user_id)s::uuid::text), ('resource', %(user_id)s::uuid::text)
+    UNION ALL SELECT 'booking', id::text FROM bookings WHERE user_id = %(user_id)s::uuid
+    UNION ALL SELECT 'payment', id::text FROM payments WHERE user_id = %(user_id)s::uuid
+    UNION ALL SELECT 'review', id::text FROM reviews
+               WHERE author_id = %(user_id)s::uuid OR replied_by = %(user_id)s::uuid)
+
 -- name: export_bookings
 -- Bookings with everything that was done to them and told of them.
 SELECT at, key, document::text FROM (
@@ -51,8 +65,8 @@ SELECT at, key, document::text FROM (
               FROM outbox AS o WHERE o.booking_id = b.id),
         'reminders', (SELECT json_agg(json_build_object('dueAt', r.due_at, 'sentAt', r.sent_at) ORDER BY r.due_at)
               FROM reminders AS r WHERE r.booking_id = b.id AND r.recipient_id = b.user_id),
-        'attendees', (SELECT json_agg(json_build_object('name', a.name, 'email', a.email) ORDER BY a.created_at, a.id)
-              FROM attendees AS a WHERE a.booking_id = b.id))
+        'attendees', (SELECT json_agg(json_build_object('id', a.id, 'name', a.name, 'email', a.email)
+                ORDER BY a.created_at, a.id) FROM attendees AS a WHERE a.booking_id = b.id))
       FROM bookings AS b WHERE b.user_id = %(user_id)s::uuid
     UNION ALL
     SELECT s.created_at, s.id::text, json_build_object('series', row_to_json(s))
@@ -60,6 +74,30 @@ SELECT at, key, document::text FROM (
     UNION ALL
     SELECT a.created_at, a.id::text, json_build_object('attendee', row_to_json(a))
       FROM attendees AS a JOIN users AS u ON lower(u.email) = lower(a.email) WHERE u.id = %(user_id)s::uuid
+) {page}
+
+-- name: export_events
+-- What else was told of them, or of them to others: holds, places in line, series, reviews with their older texts, what
+-- they and those whom they booked found in the app. What is no booking's names first who it is about, and so it is found.
+SELECT at, key, document::text FROM (
+    SELECT e.occurred_at, e.position::text, json_build_object('id', e.position, 'event', e.type, 'data', e.data)
+      FROM events AS e WHERE e.booking_id IS NULL AND e.topics[1] = 'user:' || %(user_id)s::uuid
+    UNION ALL
+    SELECT e.occurred_at, e.position::text, json_build_object('id', e.position, 'event', e.type, 'data', e.data)
+      FROM bookings AS b
+      JOIN notifications AS n ON n.booking_id = b.id AND n.channel = 'in_app' AND n.recipient_id <> b.user_id
+      JOIN events AS e ON e.booking_id IS NULL AND e.topics[1] = 'user:' || n.recipient_id
+       AND e.occurred_at = n.created_at AND e.data ->> 'id' = n.id::text
+     WHERE b.user_id = %(user_id)s::uuid
+    UNION ALL
+    SELECT e.occurred_at, e.position::text, json_build_object('id', e.position, 'event', e.type, 'data', e.data)
+      FROM reviews AS r
+      JOIN events AS e ON e.booking_id IS NULL AND e.topics[1] = 'user:' || r.author_id
+       AND e.type LIKE 'review.%%' AND e.data ->> 'id' = r.id::text
+     WHERE r.resource_ids @> ARRAY[%(user_id)s::uuid] AND r.author_id <> %(user_id)s
+    UNION ALL
+    SELECT o.occurred_at, 'under way ' || o.seq, json_build_object('event', o.type, 'data', o.data)
+      FROM outbox AS o WHERE o.booking_id IS NULL AND {of_theirs}
 ) {page}
 
 -- name: export_holds
@@ -101,9 +139,14 @@ SELECT at, key, document::text FROM (
 ) {page}
 
 -- name: export_notifications
--- What was sent to them.
+-- What was sent to them, and what others were told of their bookings.
 SELECT at, key, document::text FROM (
     SELECT n.created_at, n.id::text, row_to_json(n) FROM notifications AS n WHERE n.recipient_id = %(user_id)s::uuid
+    UNION ALL
+    SELECT n.created_at, n.id::text, json_build_object('id', n.id, 'cause', n.cause, 'audience', n.audience,
+        'channel', n.channel, 'booking_id', n.booking_id, 'data', n.data, 'created_at', n.created_at)
+      FROM bookings AS b JOIN notifications AS n ON n.booking_id = b.id AND n.recipient_id <> b.user_id
+     WHERE b.user_id = %(user_id)s::uuid
 ) {page}
 
 -- name: export_sessions
@@ -118,11 +161,20 @@ SELECT at, key, document::text FROM (
 ) {page}
 
 -- name: export_answers
--- Answers kept for repeated requests.
+-- Answers kept for repeated requests; of what others were answered the parts that are about them.
 SELECT at, key, document::text FROM (
     SELECT k.created_at, k.key, json_build_object('key', k.key, 'status', k.status, 'body', k.body,
         'createdAt', k.created_at)
       FROM idempotency_keys AS k WHERE k.actor_id = %(user_id)s::uuid
+    UNION ALL
+    SELECT k.created_at, k.actor_id || ' ' || k.key, json_build_object('status', k.status, 'body', of_others.parts,
+        'createdAt', k.created_at)
+      FROM idempotency_keys AS k, LATERAL (
+           SELECT CASE WHEN strpos(k.body, %(user_id)s::uuid::text) > 0 AND left(k.body, 1) = '{' THEN
+                  jsonb_path_query_array(k.body::jsonb, 'strict $.** ? (@.userId == $they || @.authorId == $they
+                      || @.recipientId == $they || @.id == $they)', jsonb_build_object('they', %(user_id)s::uuid))
+                  END AS parts) AS of_others
+     WHERE k.actor_id <> %(user_id)s::uuid AND of_others.parts <> '[]'
 ) {page}
 
 -- name: export_resources
@@ -160,14 +212,12 @@ SELECT at, key, document::text FROM (
 ) {page}
 
 -- name: export_audit
--- What they did with a privilege, and what others did to them and their bookings.
+-- What they did with a privilege, and what others did to them and what is theirs.
 SELECT at, key, document::text FROM (
     SELECT a.at, a.id::text, row_to_json(a) FROM audit_entries AS a WHERE a.actor_id = %(user_id)s::uuid
     UNION ALL
     SELECT a.at, a.id::text, row_to_json(a) FROM audit_entries AS a
-     WHERE a.actor_id <> %(user_id)s::uuid AND ((a.subject_type = 'user' AND a.subject_id = %(user_id)s::uuid::text)
-        OR (a.subject_type = 'booking' AND a.subject_id IN (
-            SELECT b.id::text FROM bookings AS b WHERE b.user_id = %(user_id)s::uuid)))
+     WHERE a.actor_id <> %(user_id)s::uuid AND {about_theirs}
 ) {page}
 
 -- name: let_go
@@ -290,14 +340,9 @@ UPDATE report_schedules SET name = NULL, active = false, version = version + 1, 
  WHERE requester_id = %(user_id)s::uuid AND (name IS NOT NULL OR active)
 
 -- name: empty_audit
--- Entries about them, their bookings and reviews keep who did what when, and lose the words.
+-- Entries about them and what is theirs keep who did what when, and lose the words.
 UPDATE audit_entries SET before = without_words(before::jsonb)::json, after = without_words(after::jsonb)::json
- WHERE (subject_type = 'user' AND subject_id = %(user_id)s::uuid::text)
-    OR (subject_type = 'resource' AND subject_id = %(user_id)s::uuid::text)
-    OR (subject_type = 'booking' AND subject_id IN (SELECT id::text FROM bookings WHERE user_id = %(user_id)s::uuid))
-    OR (subject_type = 'review' AND subject_id IN (
-        SELECT id::text FROM reviews WHERE author_id = %(user_id)s::uuid OR replied_by = %(user_id)s::uuid))
-    OR (subject_type = 'payment' AND subject_id IN (SELECT id::text FROM payments WHERE user_id = %(user_id)s::uuid))
+ WHERE {about_theirs}
 
 -- name: empty_notifications
 -- What was told to them, and to others about their bookings. A window of all of them at a time, because no index leads
@@ -313,11 +358,6 @@ WITH seen AS (
            SELECT FROM bookings AS b WHERE b.id = seen.booking_id AND b.user_id = %(user_id)s))
 )
 SELECT created_at, id FROM seen ORDER BY created_at DESC, id DESC LIMIT 1
-
--- fragment: of_theirs
--- Events they are told of, notifications of others about their bookings, and reviews of which they wrote the reply.
-('user:' || %(user_id)s::uuid = ANY (topics) OR data #>> '{data,booking,userId}' = %(user_id)s::uuid::text
-    OR (type LIKE 'review.%%' AND 'resource:' || %(user_id)s::uuid = ANY (topics)))
 
 -- name: empty_outbox
 -- Events that have no place yet; before those that have, so that none slips from one to the other unseen.

@@ -32,8 +32,8 @@ HELD = {
     "series": Held("bookings", (), ("rrule", "time_zone")),
     "attendees": Held("bookings", ("name", "email")),
     "booking_history": Held("bookings", ("reason",), ("action", "status", "request_id")),
-    "events": Held("bookings", ("data",), ("type", "topics", "request_id")),
-    "outbox": Held("bookings", ("data",), ("type", "topics", "request_id")),
+    "events": Held("events", ("data",), ("type", "topics", "request_id")),
+    "outbox": Held("events", ("data",), ("type", "topics", "request_id")),
     "reminders": Held("bookings"),
     "reviews": Held("reviews", ("text", "reply", "hidden_reason")),
     "notifications": Held(
