@@ -16,6 +16,8 @@ from bookings.money import percent_of
 RESERVED = ("featured", "popular")
 REQUIRED_KINDS = ("workspace", "equipment")
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+#: those who deliver a service together: one statement claims them all
+MOST_TOGETHER = 100
 _LONGEST_SLUG = 80
 _WORD = re.compile(r"\w+")
 _MOST_WORDS = 10
@@ -110,6 +112,8 @@ def errors(service: Mapping[str, Any]) -> Errors:
         yield "minPartySize", "Is more than maxPartySize."
     if service.get("collective") and not service["resourceIds"]:
         yield "collective", "Needs resourceIds, who deliver it together."
+    if service.get("collective") and len(service["resourceIds"]) > MOST_TOGETHER:
+        yield "collective", f"At most {MOST_TOGETHER} deliver a service together."
     if 1 < service["capacity"] < service["maxPartySize"]:
         yield "maxPartySize", "Is more than a session has places (capacity)."
     for number, rule in enumerate(service["priceRules"]):

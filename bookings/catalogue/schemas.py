@@ -13,6 +13,8 @@ from bookings.paging import CursorPage, CursorQuery, size
 from bookings.resource.schemas import RatingSummary
 
 LONGEST_MINUTES = 90 * 24 * 60
+#: who delivers a service, or serves a requirement: their ids fill two thirds of what a body may hold
+MOST_RESOURCES = 1000
 SORTS = ("relevance", "name", "price", "-price", "rating", "popular")
 _CURRENCY_TEXT = "ISO 4217; of all prices of the service."
 
@@ -106,7 +108,7 @@ class NewRequirement(Input):
     resourceIds = fields.List(
         fields.UUID(),
         load_default=list,
-        validate=validate.Length(max=100),
+        validate=validate.Length(max=MOST_RESOURCES),
         metadata={"description": "Of these; of any active one when left out."},
     )
 
@@ -136,11 +138,13 @@ def _leads(**kwargs: Any) -> fields.List[Any]:
 
 def _deliverers(**kwargs: Any) -> fields.List[Any]:
     text = "Who delivers it, in the order of preference: one of them is booked."
-    return fields.List(fields.UUID(), validate=validate.Length(max=100), metadata={"description": text}, **kwargs)
+    bound = validate.Length(max=MOST_RESOURCES)
+    return fields.List(fields.UUID(), validate=bound, metadata={"description": text}, **kwargs)
 
 
 def _collective(**kwargs: Any) -> Flag:
-    return Flag(metadata={"description": "All of resourceIds deliver it together, claimed together or not."}, **kwargs)
+    text = f"All of resourceIds, at most {rules.MOST_TOGETHER}, deliver it together, claimed together or not."
+    return Flag(metadata={"description": text}, **kwargs)
 
 
 def _requirements(**kwargs: Any) -> fields.List[Any]:
