@@ -34,6 +34,13 @@ class Assigned:
     claimed: tuple[Candidate, ...]
     strategy: str
     because: str
+    #: whether it was chosen who delivers: not where somebody was named, or nobody else could
+    chosen: bool
+
+    @property
+    def is_turn(self) -> bool:
+        """Whether who delivers comes last for the next one."""
+        return self.chosen and self.strategy == ROUND_ROBIN
 
     @property
     def claimed_ids(self) -> list[UUID]:
@@ -44,6 +51,16 @@ class Assigned:
 def strategy_of(picture: Picture) -> str:
     """The strategy by which a picture's deliverer is chosen."""
     return str((picture.assignment or {}).get("strategy", LEAST_BUSY))
+
+
+def has_choice(picture: Picture) -> bool:
+    """Whether more could deliver than are needed, free or not: nobody was named."""
+    return any(group.leads and len(group.candidates) > group.count for group in picture.groups)
+
+
+def takes_turns(picture: Picture) -> bool:
+    """Whether whoever is chosen comes last for the next one."""
+    return has_choice(picture) and strategy_of(picture) == ROUND_ROBIN
 
 
 def needs_fairness(picture: Picture, found: Found) -> bool:
@@ -70,7 +87,7 @@ def choose(picture: Picture, found: Found, fairness: Fairness) -> Assigned | Non
         return None
     by_id = {one.id: one for members in free for one in members}
     claimed = tuple(by_id[id] for group in chosen for id in group)  # type: ignore[index]
-    return Assigned(claimed, strategy, _because(picture, strategy, free, claimed, fairness))
+    return Assigned(claimed, strategy, _because(picture, strategy, free, claimed, fairness), has_choice(picture))
 
 
 def ordered(picture: Picture, start: int, free: Sequence[Candidate], fairness: Fairness) -> list[Candidate]:

@@ -229,19 +229,19 @@ def assigned(reader: Reader, picture: Picture, found: Found, start: datetime) ->
     asked: assignment.Fairness = {}
     if assignment.needs_fairness(picture, found):
         leading = [one for group, free in zip(picture.groups, found.free, strict=True) if group.leads for one in free]
-        asked = _fairness(reader, picture, leading, start)
+        asked = fairness(reader, picture, leading, [start])
     return assignment.choose(picture, found, asked)
 
 
-def _fairness(
-    reader: Reader, found: Picture, free: Sequence[Candidate], start: datetime
+def fairness(
+    reader: Reader, found: Picture, free: Sequence[Candidate], starts: Iterable[datetime]
 ) -> dict[UUID, tuple[int, int]]:
-    """For each of those who are free, what strategies ask: bookings on the local day of the start, and the turn at
+    """For each of those who are free, what strategies ask: bookings on the local days of the starts, and the turn at
     which they were last chosen for the service (0: never)."""
     params = {
         "resource_ids": array([str(one.id) for one in free]),
         "zones": array([one.zone for one in free]),
-        "start_at": start,
+        "starts": array([start.isoformat() for start in starts]),
         "service_id": found.service["id"] if found.service else None,
     }
     rows = reader.hot_rows(_FAIRNESS, params)

@@ -37,7 +37,7 @@ def choose(reader: Reader, picture: Picture, start_at: datetime, before: Assigne
     reasons of then."""
     found = slots.at(picture, start_at)
     assigned = availability.assigned(reader, picture, found, start_at)
-    return replace(assigned, because=before.because) if assigned and before else assigned
+    return replace(assigned, because=before.because, chosen=before.chosen) if assigned and before else assigned
 
 
 def refusal(picture: Picture, read: Read, start_at: datetime) -> SlotTaken | NotBookable:

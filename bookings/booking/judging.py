@@ -12,8 +12,10 @@ from uuid import UUID
 
 from bookings import queries
 from bookings.auth import Actor
-from bookings.availability import hours, matching, slots
+from bookings.availability import assignment, hours, matching, slots
+from bookings.availability import service as availability
 from bookings.availability.picture import Booked, Candidate, Picture
+from bookings.availability.service import Reader
 from bookings.availability.slots import Found
 from bookings.booking import agreement, deciding, offers, plain, wishes
 from bookings.booking.errors import NotForYou
@@ -59,8 +61,11 @@ class Judged:
     terms: dict[str, Any]
     #: the state of each resource's calendar by which it was judged
     versions: dict[UUID, int]
-    #: the locks (availability.service.lock) under which caps have to be counted; none: nothing is counted
-    locks: list[str]
+    #: the locks (availability.service.lock) under which caps have to be counted and turns taken, those of each list
+    #: together; none: nothing depends on what others get
+    locks: tuple[list[str], ...]
+    #: whether whoever delivers some of it comes last for the next one
+    turns: bool = False
 
 
 def judge(
@@ -135,10 +140,11 @@ def _bounds(spans: Sequence[Span]) -> tuple[datetime, datetime]:
     return min(starts) - _DAY, max(starts) + _DAY
 
 
-def _locks(wish: Mapping[str, Any], picture: Picture) -> list[str]:
+def _locks(wish: Mapping[str, Any], picture: Picture, turns: Sequence[str] = ()) -> tuple[list[str], ...]:
+    """As bookings of services take them: whose turn it is and the customer first, then what they claim."""
     if not deciding.capped(picture):
-        return []
-    return [f"customer:{wish['user_id']}", *deciding.locks_of(picture.candidates)]
+        return (list(turns),) if turns else ()
+    return [*turns, f"customer:{wish['user_id']}"], deciding.locks_of(picture.candidates)
 
 
 # ---- what can be had, and what instead
@@ -284,12 +290,10 @@ def _of_service(asking: _Asking, spans: Sequence[Span], alternatives: bool) -> J
         offers.check_customer(asking.database, ask)
     picture = ask.read(asking.reader, *_bounds(spans))
     deciding.check_no_shows(picture)
-    often = Counter(
-        one.id for each in slots.each(picture, [_seconds(one.start_at) for one in spans]) for one in each.free[0]
-    )
+    order = _order(asking.reader, picture, spans)
 
     def booked(span: Span, found: Found) -> dict[str, Any]:
-        claimed = _chosen(picture, found, often)
+        claimed = _chosen(picture, found, order)
         if not wish["unrestricted"] and not any(one.owner_id for one in claimed):
             raise NotForYou(errors=[{"field": "userId", "message": NotForYou.title()}])
         at_start = replace(ask, wish={**wish, "start_at": span.start_at})
@@ -298,13 +302,30 @@ def _of_service(asking: _Asking, spans: Sequence[Span], alternatives: bool) -> J
     verdicts = _verdicts(picture, spans, booked, alternatives)
     versions = {one.id: one.version for one in picture.candidates}
     terms = offers.terms(ask, picture) | {"units": picture.terms.units}
-    return Judged(verdicts, terms, versions, _locks(wish, picture))
+    turns = assignment.takes_turns(picture)
+    locks = _locks(wish, picture, [offers.turns_of(ask)] if turns else ())
+    return Judged(verdicts, terms, versions, locks, turns)
 
 
-def _chosen(picture: Picture, found: Found, often: Mapping[UUID, int]) -> list[Candidate]:
-    """Who takes one time; whoever is free at most of the times, so that a series stays in one hand."""
+def _order(reader: Reader, picture: Picture, spans: Sequence[Span]) -> dict[UUID, int]:
+    """Whom a series takes first, by their places in line: whoever is free at most of the times, so that it stays in one
+    hand; between those the strategy decides, once for all times: by the bookings on their days, the turns of now or the
+    random order of the first."""
+    found = slots.each(picture, [_seconds(one.start_at) for one in spans])
+    delivering = [at for at, group in enumerate(picture.groups) if group.leads]
+    often = Counter(one.id for each in found for at in delivering for one in each.free[at])
+    leading = [one for group in picture.groups if group.leads for one in group.candidates if often[one.id]]
+    fairness: assignment.Fairness = {}
+    if any(assignment.needs_fairness(picture, each) for each in found):
+        fairness = availability.fairness(reader, picture, leading, [one.start_at for one in spans])
+    line = assignment.ordered(picture, found[0].start, leading, fairness) if found else []
+    return {one.id: place for place, one in enumerate(sorted(line, key=lambda each: -often[each.id]))}
+
+
+def _chosen(picture: Picture, found: Found, order: Mapping[UUID, int]) -> list[Candidate]:
+    """Who takes one time: of those who are free, who is first in line."""
     free = [
-        sorted(one, key=lambda each: -often[each.id]) if group.leads else list(one)
+        sorted(one, key=lambda each: order[each.id]) if group.leads else list(one)
         for group, one in zip(picture.groups, found.free, strict=True)
     ]
     holders = [(number, one.id) for number, members in enumerate(free) for one in members]

@@ -140,7 +140,7 @@ def claim(
         if found is None:
             picture = _read(tx, ask)
             found = picture, _settle(tx, ask, picture)
-        _turn(tx, ask, *found)
+        take_turn(tx, ask, found[1])
         return agreed(tx, ask, *found)
     if race:
         turn = wish["id"].int + race
@@ -187,14 +187,14 @@ def _alone(tx: Tx, ask: Ask) -> Row | None:
     expiry.clear(tx, booking)
     rows = tx.hot_rows(_CREATE, booking)
     if rows:
-        _turn(tx, ask, picture, assigned)
+        take_turn(tx, ask, assigned)
     return rows[0] if rows else None
 
 
 def _decided(tx: Tx, ask: Ask) -> tuple[Picture, Assigned] | None:
     """Who is claimed while nobody else chooses for this service or books for this customer; and with the caps of what
     is chosen counted under their locks."""
-    availability.lock(tx, [f"assignment:{ask.body['serviceId']}", f"customer:{ask.wish['user_id']}"])
+    availability.lock(tx, [turns_of(ask), f"customer:{ask.wish['user_id']}"])
     picture = _read(tx, ask)
     assigned = _allowed(ask, deciding.choose(tx, picture, ask.wish["start_at"]))
     if assigned and (capped := deciding.locks_of(assigned.claimed)):
@@ -205,9 +205,14 @@ def _decided(tx: Tx, ask: Ask) -> tuple[Picture, Assigned] | None:
     return (picture, assigned) if assigned else None
 
 
-def _turn(tx: Tx, ask: Ask, picture: Picture, assigned: Assigned) -> None:
-    """Whoever was chosen comes last for the next one, where turns are taken."""
-    if assigned.strategy == assignment.ROUND_ROBIN and any(group.leads for group in picture.groups):
+def turns_of(ask: Ask) -> str:
+    """The lock (availability.service.lock) under which it is chosen who delivers a service."""
+    return f"assignment:{ask.body['serviceId']}"
+
+
+def take_turn(tx: Tx, ask: Ask, assigned: Assigned) -> None:
+    """Whoever was chosen comes last for the next one, where turns are taken. The caller holds the lock `turns_of`."""
+    if assigned.is_turn:
         availability.take_turn(tx, service_id=ask.body["serviceId"], resource_id=assigned.claimed[0].id)
 
 
@@ -222,7 +227,7 @@ def _read(reader: Reader, ask: Ask) -> Picture:
 
 def _depends_on_others(picture: Picture) -> bool:
     """Whether a strategy or a cap depends on what others get at the same moment."""
-    several = any(group.leads and len(group.candidates) > 1 for group in picture.groups)
+    several = assignment.has_choice(picture)
     return deciding.capped(picture) or (several and assignment.strategy_of(picture) != assignment.LEAST_BUSY)
 
 

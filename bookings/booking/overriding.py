@@ -11,7 +11,8 @@ from bookings import clock, idempotency, queries
 from bookings.answer import Answer
 from bookings.audit import service as audit
 from bookings.auth import Caller
-from bookings.availability import assignment, slots
+from bookings.availability import service as availability
+from bookings.availability import slots
 from bookings.availability.picture import Picture
 from bookings.booking import agreement, deciding, expiry, offers, overbooking, plain, refusals, wishes
 from bookings.booking.errors import NotForYou, SlotTaken
@@ -109,6 +110,7 @@ def _of_service(
 ) -> tuple[dict[str, Any], Picture]:
     """A service: who is free if anybody is, whatever their hours; else the first, who then may have no room."""
     ask = offers.Ask(settings, body, wish)
+    availability.lock(tx, [offers.turns_of(ask)])
     start_at: datetime = wish["start_at"]
     picture = ask.read(tx, start_at, start_at + _SECOND)
     wishes.check_time(start_at, start_at + timedelta(seconds=picture.terms.length), wish["now"], settings)
@@ -116,7 +118,8 @@ def _of_service(
     found = slots.at(lifted, start_at)
     if not found.enough:
         found = slots.at(lifted, start_at, whatever_is_claimed=True)
-    assigned = assignment.choose(lifted, found, {})
+    assigned = availability.assigned(tx, lifted, found, start_at)
     if assigned is None:
         raise Invalid([("serviceId", "There is nobody, or not enough of what it needs.")])
+    offers.take_turn(tx, ask, assigned)
     return offers.agreed(tx, ask, picture, assigned), picture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -270,9 +271,9 @@ def _settle(
 
 def _book(tx: Tx, key: idempotency.Key | None, look: Look, settled: Settled) -> Answer:
     if settled.judged.locks:
-        # Caps count what others book at the same moment, so they are counted again where nobody can.
-        availability.lock(tx, settled.judged.locks[:1])
-        availability.lock(tx, settled.judged.locks[1:])
+        # Caps count what others book at the same moment, and turns go by it, so it is judged again where nobody can.
+        for together in settled.judged.locks:
+            availability.lock(tx, together)
         settled = look.settled(tx)
     series_id, booked = new_id(), settled.booked
     params = {
@@ -285,6 +286,8 @@ def _book(tx: Tx, key: idempotency.Key | None, look: Look, settled: Settled) -> 
     tx.execute(_sql.insert_series, params | _series(series_id, look.body, settled.wanted))
     if len(tx.all(_sql.create_occurrences, params)) != len(booked):
         raise ResourceChanged
+    if settled.judged.turns:
+        _take_turns(tx, look.body["serviceId"], booked)
     ids = [one.booking_id for one in booked]
     tx.execute(_sql.tell_of_series, params | {"event": "series.created", "id": series_id, "ids": ids})
     document = {
@@ -294,6 +297,13 @@ def _book(tx: Tx, key: idempotency.Key | None, look: Look, settled: Settled) -> 
     }
     answer = Answer(dump(document), 201, {"Location": f"/bookings/series/{series_id}", "ETag": '"1"'})
     return idempotency.store(tx, key, answer) if key else answer
+
+
+def _take_turns(tx: Tx, service_id: UUID, booked: Sequence[Outcome]) -> None:
+    """Everybody who delivers some of it has had one turn; whoever delivers most comes last."""
+    often = Counter(one.verdict.row["resource_ids"][0] for one in booked if one.verdict)
+    for resource_id, _ in reversed(often.most_common()):
+        availability.take_turn(tx, service_id=service_id, resource_id=resource_id)
 
 
 def _hold_still(tx: Tx, judged: Judged, booked: Sequence[Outcome]) -> None:

@@ -123,13 +123,15 @@ SELECT -1, absent.days::bigint, (
   FROM unnest(%(absent_days)s::integer[]) AS absent (days)
 
 -- name: fairness
--- What strategies ask of those who are free: how many bookings each has on the local day of the start, and the turn at
--- which each was last chosen for the service (0: never).
+-- What strategies ask of those who are free: how many bookings each has on the local days of the starts, and the turn at
+-- which each was last chosen for the service (0: never). Each day is looked up by itself, in the index.
 SELECT c.number::integer, (
-        SELECT count(*) FROM allocations AS a
-         WHERE a.resource_id = c.id AND a.booking_id IS NOT NULL AND a.released_at IS NULL
-           AND a.start_at >= date_trunc('day', %(start_at)s::timestamptz, c.zone)
-           AND a.start_at < (date_trunc('day', %(start_at)s AT TIME ZONE c.zone) + interval '1 day') AT TIME ZONE c.zone),
+        SELECT sum((
+            SELECT count(*) FROM allocations AS a
+             WHERE a.resource_id = c.id AND a.booking_id IS NOT NULL AND a.released_at IS NULL
+               AND a.start_at >= date_trunc('day', s.at, c.zone)
+               AND a.start_at < (date_trunc('day', s.at AT TIME ZONE c.zone) + interval '1 day') AT TIME ZONE c.zone
+            ))::bigint FROM unnest(%(starts)s::timestamptz[]) AS s (at)),
        coalesce((SELECT turn FROM assignment_turns AS t
                   WHERE t.service_id = %(service_id)s::uuid AND t.resource_id = c.id), 0)
   FROM unnest(%(resource_ids)s::uuid[], %(zones)s::text[]) WITH ORDINALITY AS c (id, zone, number)

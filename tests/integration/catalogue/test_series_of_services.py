@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -136,3 +137,59 @@ def test_a_length_that_the_service_has(shop: Shop, world: World, customer: Perso
     assert [one["endAt"] for one in done["occurrences"]] == [at(11.5, MONDAY), at(11.5, MONDAY + 1)]
     wrong = customer.call("POST", "/bookings/series", wish(service, "FREQ=DAILY;COUNT=2", endAt=at(12, MONDAY)))
     assert [one["field"] for one in problem(wrong, 422, "invalid")["errors"]] == ["endAt"]
+
+
+def hands(done: Json) -> list[str]:
+    return [one["resourceIds"][0] for one in done["occurrences"]]
+
+
+def test_turns_between_those_who_can_do_as_much(shop: Shop, world: World, api: Api, customer: Person) -> None:
+    """Series and single bookings take turns together; a series stays in one hand; whoever is named takes no turn."""
+    people = [str(one) for one in providers(world, shop, 3)]
+    service = shop.offered(resourceIds=people)
+    schedule(shop, f"services/{service['id']}", rules={"assignment": {"strategy": "round_robin"}})
+    weekly = "FREQ=WEEKLY;COUNT=3"
+    made(customer, service, weekly, hour=8, providerId=people[2])
+    assert hands(made(customer, service, weekly)) == [people[0]] * 3
+    assert hands(made(api.as_(world.user()), service, weekly)) == [people[1]] * 3
+    single = customer.call("POST", "/bookings", {"serviceId": service["id"], "startAt": at(14, MONDAY)})
+    assert (single.json or {})["providerId"] == people[2]
+    assert hands(made(customer, service, weekly, hour=16)) == [people[0]] * 3
+
+
+def test_a_series_of_several_hands_is_a_turn_for_each(shop: Shop, world: World, customer: Person) -> None:
+    """And who delivers most of it comes last."""
+    people = [str(one) for one in providers(world, shop, 3)]
+    service = shop.offered(resourceIds=people)
+    schedule(shop, f"services/{service['id']}", rules={"assignment": {"strategy": "round_robin"}})
+    customer.booked(10, 11, day=MONDAY, providerId=people[0])
+    customer.booked(10, 11, day=MONDAY + 7, providerId=people[1])
+    customer.booked(10, 11, day=MONDAY + 1, providerId=people[2])
+    for day in (MONDAY, MONDAY + 14):
+        customer.booked(10, 11, day=day, providerId=people[2])
+    customer.booked(10, 11, day=MONDAY + 14, providerId=people[1])
+    assert hands(made(customer, service, "FREQ=WEEKLY;COUNT=3")) == [people[1], people[0], people[0]]
+    assert hands(made(customer, service, "FREQ=WEEKLY;COUNT=1", hour=12)) == [people[2]]
+    assert hands(made(customer, service, "FREQ=WEEKLY;COUNT=1", hour=12)) == [people[1]]
+    assert hands(made(customer, service, "FREQ=WEEKLY;COUNT=1", hour=12)) == [people[0]]
+
+
+def test_whoever_has_least_to_do_on_the_days(shop: Shop, world: World, customer: Person) -> None:
+    """The least busy over all days of a series, not on its first day alone."""
+    first, second = (str(one) for one in providers(world, shop, 2))
+    service = shop.offered(resourceIds=[first, second])
+    customer.booked(15, 16, day=MONDAY, providerId=second)
+    for day in (MONDAY + 7, MONDAY + 14):
+        customer.booked(15, 16, day=day, providerId=first)
+    assert hands(made(customer, service, "FREQ=WEEKLY;COUNT=3")) == [second] * 3
+
+
+def test_two_series_at_once_are_two_turns(shop: Shop, world: World, api: Api) -> None:
+    """Whose turn it is is decided while nobody else chooses."""
+    people = [str(one) for one in providers(world, shop, 6)]
+    service = shop.offered(resourceIds=people)
+    schedule(shop, f"services/{service['id']}", rules={"assignment": {"strategy": "round_robin"}})
+    customers = [api.as_(world.user()) for _ in people]
+    with ThreadPoolExecutor(len(people)) as pool:
+        done = list(pool.map(lambda one: made(one, service, "FREQ=WEEKLY;COUNT=4"), customers))
+    assert sorted(hands(one)[0] for one in done) == sorted(people)
