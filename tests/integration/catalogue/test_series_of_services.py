@@ -185,11 +185,11 @@ def test_whoever_has_least_to_do_on_the_days(shop: Shop, world: World, customer:
 
 
 def test_two_series_at_once_are_two_turns(shop: Shop, world: World, api: Api) -> None:
-    """Whose turn it is is decided while nobody else chooses."""
+    """Whose turn it is is decided while nobody else chooses, also where everybody could have the same person."""
     people = [str(one) for one in providers(world, shop, 6)]
     service = shop.offered(resourceIds=people)
     schedule(shop, f"services/{service['id']}", rules={"assignment": {"strategy": "round_robin"}})
-    customers = [api.as_(world.user()) for _ in people]
+    wishes = [(api.as_(world.user()), 8 + number) for number in range(len(people))]
     with ThreadPoolExecutor(len(people)) as pool:
-        done = list(pool.map(lambda one: made(one, service, "FREQ=WEEKLY;COUNT=4"), customers))
+        done = list(pool.map(lambda one: made(one[0], service, "FREQ=WEEKLY;COUNT=40", hour=one[1]), wishes))
     assert sorted(hands(one)[0] for one in done) == sorted(people)
