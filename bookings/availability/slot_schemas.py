@@ -9,8 +9,8 @@ from uuid import UUID
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from bookings.availability.assignment import STRATEGIES
 from bookings.availability.schedule_schemas import sane
+from bookings.availability.schemas import AssignmentTold
 from bookings.availability.slots import NAMED
 from bookings.fields import Ids, Input, Instant, TimeZone
 
@@ -181,14 +181,6 @@ class GroupVerdict(Schema):
     free = fields.Integer(required=True)
     candidates = fields.Integer(required=True)
     resources = fields.List(fields.Nested(ResourceVerdict), required=True, metadata={"description": "The first 50."})
-
-
-class AssignmentTold(Schema):
-    """Who would be chosen of those who are free, and why."""
-
-    strategy = fields.String(required=True, validate=validate.OneOf(STRATEGIES))
-    chosen = fields.UUID(required=True, allow_none=True)
-    because = fields.String(required=True)
 
 
 class Explanation(Schema):

@@ -36,6 +36,7 @@ PLAIN: Mapping[str, Any] = {
     "reminder_leads": None,
     "policy": None,
     "overbooked": False,
+    "assignment": None,
 }
 
 

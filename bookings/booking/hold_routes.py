@@ -20,7 +20,7 @@ from bookings.booking.errors import (
     SlotTaken,
     TooManyHolds,
 )
-from bookings.booking.hold_schemas import Extension, Hold, HoldPage, HoldQuery, NewHold
+from bookings.booking.hold_schemas import Extension, Hold, HoldMade, HoldPage, HoldQuery, NewHold
 from bookings.errors import Forbidden, NotFound
 from bookings.http import caller, database, endpoint
 
@@ -29,7 +29,7 @@ blueprint = Blueprint("hold", __name__, url_prefix="/holds")
 
 @blueprint.post("")
 @endpoint(
-    body=NewHold, answers={201: Hold}, problems=(SlotTaken, NotBookable, ResourceChanged, NotForYou, TooManyHolds)
+    body=NewHold, answers={201: HoldMade}, problems=(SlotTaken, NotBookable, ResourceChanged, NotForYou, TooManyHolds)
 )
 def create(body: dict[str, Any]) -> Answer:
     """Keep a time for a few minutes, for oneself or as staff for a customer. Book it with `POST /bookings {holdId}`."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from bookings.booking.schemas import CancellationPolicy
+from bookings.booking.schemas import CancellationPolicy, assigned
 from bookings.fields import Input, Instant
 from bookings.money import Money
 from bookings.paging import CursorPage, CursorQuery
@@ -110,6 +110,12 @@ class Hold(Schema):
     createdBy = fields.UUID(required=True)
     createdAt = Instant(required=True)
     updatedAt = Instant(required=True)
+
+
+class HoldMade(Hold):
+    """A hold, and why they were chosen whom it keeps."""
+
+    assignment = assigned()
 
 
 class HoldPage(CursorPage):

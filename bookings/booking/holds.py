@@ -59,7 +59,8 @@ def make(
         if caller.actor.id != wish["user_id"]:
             after = {"userId": str(wish["user_id"])}
             audit.record(tx, caller, "hold.create", subject=("hold", wish["id"]), after=after)
-        answer = versioned(held["document"], held["version"], 201, location=f"/holds/{wish['id']}")
+        document = _explained(held["document"], claims.get("assignment"))
+        answer = versioned(document, held["version"], 201, location=f"/holds/{wish['id']}")
         return claims, idempotency.store(tx, key, answer) if key else answer
 
     for race in range(_RACES):
@@ -71,6 +72,11 @@ def make(
     raise ResourceChanged
 
 
+def _explained(document: str, assignment: str | None) -> str:
+    """A hold's document that also says why they were chosen."""
+    return f'{document[:-1]},"assignment":{assignment}}}' if assignment else document
+
+
 def claimable(tx: Tx, *, settings: Settings, wish: Mapping[str, Any], body: Mapping[str, Any], race: int = 0) -> Row:
     """Whether a wish can be had, who takes it, on which terms: parameters for `take` in the same transaction. The one
     place that asks. What is counted (caps of customers and resources) is counted under the locks that bookings take.
@@ -79,7 +85,7 @@ def claimable(tx: Tx, *, settings: Settings, wish: Mapping[str, Any], body: Mapp
     """
     if body.get("serviceId"):
         claims = offers.claim(tx, settings=settings, wish=wish, body=body, race=race)
-        agreed = {name: value for name, value in claims.items() if name not in wish or name == "leads"}
+        agreed = {name: value for name, value in claims.items() if name not in (*wish, "assignment") or name == "leads"}
         return claims | {"terms": orjson.dumps(agreed, default=str).decode()}
     wishes.check_time(wish["start_at"], body["endAt"], wish["now"], settings)
     named = [body.get(name) for name in ("providerId", "resourceId", "workspaceId")]

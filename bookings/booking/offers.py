@@ -254,9 +254,10 @@ def _not_for_you() -> NotForYou:
 
 
 def agreed(reader: Reader, ask: Ask, picture: Picture, assigned: Assigned) -> dict[str, Any]:
-    """What is agreed and what is claimed, as parameters of the statement that books. Raises TooManyNoShows."""
+    """What is agreed, what is claimed and why, as parameters of the statement that books. Raises TooManyNoShows."""
     found = asked(reader, ask, picture, assigned.claimed[0].id)
-    return {**found, **claims(ask.wish["user_id"], picture, assigned)}
+    told = orjson.dumps(assignment.document(assigned)).decode() if assigned.chosen else None
+    return {**found, **claims(ask.wish["user_id"], picture, assigned), "assignment": told}
 
 
 def asked(reader: Reader, ask: Ask, picture: Picture, leading: UUID) -> dict[str, Any]:

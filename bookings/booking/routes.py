@@ -30,6 +30,7 @@ from bookings.booking.schemas import (
     ActionBody,
     Booking,
     BookingChange,
+    BookingMade,
     BookingPage,
     History,
     ListQuery,
@@ -48,7 +49,7 @@ _STEP = (NotFound, StaffOnly, TransitionRefused, TooEarly, TooLate, Forbidden, C
 @endpoint(
     body=NewBooking,
     quick=quick.new_booking,
-    answers={201: Booking},
+    answers={201: BookingMade},
     problems=(SlotTaken, NotBookable, ResourceChanged, NotForYou, HoldEnded, TooManyNoShows),
 )
 def create(body: dict[str, Any]) -> Answer:

@@ -7,6 +7,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
+from bookings.availability.schemas import AssignmentTold
 from bookings.booking.policies import LATE
 from bookings.booking.rules import PAYMENT_STATUSES, STATUSES
 from bookings.fields import Flag, Input, Instant, Text, Words
@@ -287,6 +288,18 @@ class Booking(Schema):
     createdBy = fields.UUID(required=True)
     createdAt = Instant(required=True)
     updatedAt = Instant(required=True)
+
+
+def assigned() -> fields.Nested:
+    """Why they were chosen, in an answer to whoever asked for a service."""
+    text = "Only where a service chose who delivers it: not where they were named, or nobody else could."
+    return fields.Nested(AssignmentTold, metadata={"description": text})
+
+
+class BookingMade(Booking):
+    """A new booking, and why they were chosen who deliver it. Only this answer says so, and the same sent again."""
+
+    assignment = assigned()
 
 
 class BookingPage(CursorPage):

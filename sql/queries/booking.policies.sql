@@ -45,7 +45,7 @@ WITH asked AS (
      ORDER BY id
     ON CONFLICT ON CONSTRAINT allocations_no_overlap DO NOTHING
     RETURNING resource_id
-), {booked_of_service}, {booked_and_told}
+), {booked_of_service}, {assigned_and_told}
 
 -- name: take_claims_beside
 -- The second half of a move by staff who override: as `take_claims`, those of `beside` outside the constraint.

@@ -83,20 +83,37 @@ answer AS (
     SELECT 'booking.created', %(id)s, %(topics)s::text[], document, %(actor_id)s, %(request_id)s, %(now)s FROM answer
 )
 
--- fragment: booked_and_told
--- The end of a statement that books in any way: also what is audited and kept, and the answer.
+-- fragment: told_and_audited
+-- The same and an audit entry, when somebody books for somebody else.
 {told}, audited AS (
     INSERT INTO audit_entries (at, actor_id, actor_role, request_id, action, subject_type, subject_id, after)
     SELECT %(now)s, %(actor_id)s, %(actor_role)s::text, %(request_id)s, 'booking.create', 'booking', %(id)s::uuid::text,
            json_build_object('userId', %(user_id)s::uuid, 'status', status)
       FROM answer WHERE %(actor_id)s::uuid <> %(user_id)s::uuid
-), kept AS (
+)
+
+-- fragment: booked_and_told
+-- The end of a statement that books what is named: also what is kept, and the answer.
+{told_and_audited}, kept AS (
     INSERT INTO idempotency_keys (actor_id, key, fingerprint, status, headers, body)
     SELECT %(actor_id)s, %(key)s::text, %(fingerprint)s::bytea, 201,
            json_build_object('ETag', '"1"', 'Location', '/bookings/' || %(id)s::uuid), document
       FROM answer WHERE %(key)s IS NOT NULL
 )
 SELECT document::text, version FROM answer
+
+-- fragment: assigned_and_told
+-- The same for what a service may have chosen: the answer, and no event, also says why (`assignment`, JSON or NULL).
+{told_and_audited}, shown AS (
+    SELECT coalesce(left(document::text, -1) || ',"assignment":' || %(assignment)s::text || '}', document::text) AS body,
+           version FROM answer
+), kept AS (
+    INSERT INTO idempotency_keys (actor_id, key, fingerprint, status, headers, body)
+    SELECT %(actor_id)s, %(key)s::text, %(fingerprint)s::bytea, 201,
+           json_build_object('ETag', '"1"', 'Location', '/bookings/' || %(id)s::uuid), body
+      FROM shown WHERE %(key)s IS NOT NULL
+)
+SELECT body, version FROM shown
 
 -- fragment: claimed_and_booked
 -- Claims on resources `asked` for, and the booking of them.
@@ -199,7 +216,7 @@ WITH asked AS (
      ORDER BY id
     ON CONFLICT ON CONSTRAINT allocations_no_overlap DO NOTHING
     RETURNING resource_id
-), {booked_of_service}, {booked_and_told}
+), {booked_of_service}, {assigned_and_told}
 
 -- fragment: room
 -- Whether resource `r` has room for the claim `w` (during, units, places), also beside sessions that allow only so many:
@@ -216,8 +233,11 @@ WITH asked AS (
     END AND r.capacity >= w.units)
 
 -- name: standing
--- The booking itself when its first try was committed and only the answer was lost; whether its customer is somebody.
-SELECT (SELECT {document}::text FROM bookings AS b WHERE id = %(id)s::uuid),
+-- The booking itself when its first try was committed and only the answer was lost, as it was answered then if that was
+-- kept; whether its customer is somebody.
+SELECT (SELECT coalesce(
+            (SELECT body FROM idempotency_keys WHERE actor_id = %(actor_id)s::uuid AND key = %(key)s::text),
+            {document}::text) FROM bookings AS b WHERE id = %(id)s::uuid),
        EXISTS (SELECT FROM users WHERE id = %(user_id)s::uuid AND disabled_at IS NULL)::text
 
 -- name: explain_refusal

@@ -77,3 +77,51 @@ def test_an_override_goes_to_who_has_least_to_do(shop: Shop, world: World) -> No
     service = shop.offered(resourceIds=people)
     why = {"override": True, "reason": "a regular", "userId": world.user().id}
     assert [booked(shop.admin, service, at(hour), **why)["providerId"] for hour in (9, 11, 12)] == [*people, people[0]]
+
+
+def test_the_answer_says_why(shop: Shop, world: World, api: Api) -> None:
+    """Of bookings, overrides and holds that a service assigned; the same when sent again; nothing else says it."""
+    people, service = in_turn(shop, world)
+    customer = api.as_(world.user())
+    wish = {"serviceId": service["id"], "startAt": at(9)}
+    never = "of {} who are free, never had a turn before"
+    first = customer.call("POST", "/bookings", wish, Idempotency_Key="one")
+    assert first.get_json()["assignment"] == {
+        "strategy": "round_robin",
+        "chosen": people[0],
+        "because": never.format(3),
+    }
+    again = customer.call("POST", "/bookings", wish, Idempotency_Key="one")
+    assert (again.data, again.headers["Idempotent-Replayed"]) == (first.data, "true")
+    plain = {name: value for name, value in first.get_json().items() if name != "assignment"}
+    assert customer.get(f"/bookings/{plain['id']}").get_json() == plain
+    (event,) = world.query("SELECT data FROM outbox WHERE booking_id = %s", plain["id"])
+    assert event["data"] == plain
+    held = [customer.call("POST", "/holds", wish, Idempotency_Key="two") for _ in range(2)]
+    assert held[0].data == held[1].data
+    assert held[0].get_json()["assignment"]["chosen"] == people[1]
+    assert "assignment" not in customer.get(f"/holds/{held[0].get_json()['id']}").get_json()
+    assert "assignment" not in customer.call("POST", "/bookings", {"holdId": held[0].get_json()["id"]}).get_json()
+    why = {"override": True, "reason": "a regular", "userId": str(customer.id)}
+    told = booked(shop.admin, service, at(3), **why)["assignment"]
+    assert (told["chosen"], told["because"]) == (people[2], never.format(3))
+
+
+def test_who_was_named_needs_no_reason(shop: Shop, world: World, api: Api) -> None:
+    """Nor whoever is the only one, nor plain time."""
+    people, service = in_turn(shop, world)
+    customer = api.as_(world.user())
+    assert "assignment" not in booked(customer, service, at(9), providerId=people[0])
+    alone = shop.offered(resourceIds=people[:1])
+    assert "assignment" not in booked(customer, alone, at(11))
+    assert "assignment" not in customer.call("POST", "/holds", {"serviceId": alone["id"], "startAt": at(12)}).get_json()
+    assert "assignment" not in customer.booked(providerId=people[0])
+
+
+def test_the_reason_under_caps(shop: Shop, world: World, api: Api) -> None:
+    """The reason is that of choosing, though it is judged once more under the locks of whom was chosen."""
+    people = [str(world.provider().id) for _ in range(2)]
+    service = shop.offered(resourceIds=people)
+    says(shop, f"services/{service['id']}", rules={"resourceCaps": {"day": 5}})
+    told = booked(api.as_(world.user()), service, at(9))["assignment"]
+    assert told["because"] == "of 2 who are free, the fewest bookings that day (0)"
