@@ -7,13 +7,13 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from bookings.booking.schemas import CancellationPolicy, assigned
+from bookings.booking.schemas import CancellationPolicy, assigned, several_errors, several_providers
 from bookings.fields import Input, Instant
 from bookings.money import Money
 from bookings.paging import CursorPage, CursorQuery
 
 STATES = ("active", "released", "booked", "lapsed")
-_NAMES = ("providerId", "resourceId", "workspaceId")
+_NAMES = ("providerId", "providerIds", "resourceId", "workspaceId")
 
 
 def _ttl() -> fields.Integer:
@@ -30,6 +30,7 @@ class NewHold(Input):
 
     userId = fields.UUID(metadata={"description": "The customer; the caller when left out."})
     providerId = fields.UUID(allow_none=True)
+    providerIds = several_providers()
     resourceId = fields.UUID(allow_none=True)
     workspaceId = fields.UUID(allow_none=True)
     serviceId = fields.UUID(allow_none=True)
@@ -44,7 +45,7 @@ class NewHold(Input):
 
     @validates_schema(skip_on_field_errors=False, pass_original=True)
     def _is_complete(self, data: dict[str, Any], sent: dict[str, Any], **_: Any) -> None:
-        errors = dict(_errors(sent))
+        errors = dict(_errors(sent)) | several_errors(data, sent)
         if errors:
             raise ValidationError({name: [message] for name, message in errors.items()})
 

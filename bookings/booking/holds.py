@@ -88,8 +88,9 @@ def claimable(tx: Tx, *, settings: Settings, wish: Mapping[str, Any], body: Mapp
         agreed = {name: value for name, value in claims.items() if name not in (*wish, "assignment") or name == "leads"}
         return claims | {"terms": orjson.dumps(agreed, default=str).decode()}
     wishes.check_time(wish["start_at"], body["endAt"], wish["now"], settings)
-    named = [body.get(name) for name in ("providerId", "resourceId", "workspaceId")]
-    ids = list(dict.fromkeys(str(id) for id in named if id))
+    if body.get("providerIds"):
+        refusals.check_providers(tx, body["providerIds"])
+    ids = [str(id) for id in wishes.named(body)]
     asked = {**wish, **wishes.claims(wish["user_id"], ids, body["units"]), "end_at": body["endAt"]}
     availability.lock(tx, [f"customer:{wish['user_id']}", *(f"{RESOURCE}:{id}" for id in ids)])
     versions, said, must_confirm = plain.agreed(tx, settings, asked)

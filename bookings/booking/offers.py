@@ -9,7 +9,7 @@ do so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -144,12 +144,14 @@ def claim(
         return agreed(tx, ask, *found)
     if race:
         turn = wish["id"].int + race
-        picture = picture.only(lambda group: _rotated(group.candidates, turn))
+        picture = picture.only(lambda group: _rotated(group, turn))
     return agreed(tx, ask, picture, _settle(tx, ask, picture))
 
 
-def _rotated(candidates: Sequence[Candidate], turn: int) -> list[Candidate]:
-    at = turn % len(candidates) if candidates else 0
+def _rotated(group: Group, turn: int) -> list[Candidate]:
+    """Another first; where all are needed, who leads stays first."""
+    candidates = group.candidates
+    at = turn % len(candidates) if len(candidates) > group.count else 0
     return [*candidates[at:], *candidates[:at]]
 
 

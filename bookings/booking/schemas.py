@@ -30,17 +30,27 @@ class Overriding(Input):
             raise ValidationError("Only with override.", "overbook")
 
 
+def several_providers() -> fields.List[Any]:
+    """Who must come together."""
+    text = "Several providers, claimed together or not at all."
+    return fields.List(fields.UUID(), validate=validate.Length(1, 10), metadata={"description": text})
+
+
+def several_errors(data: dict[str, Any], sent: dict[str, Any]) -> dict[str, str]:
+    """What is wrong with several who are named, by field."""
+    several = data.get("providerIds") or []
+    if len(set(several)) < len(several):
+        return {"providerIds": "Names somebody twice."}
+    return {"providerIds": "Give providerId or providerIds."} if several and sent.get("providerId") else {}
+
+
 class NewBooking(Overriding):
     """A wish: who, what, when. A service, or at least one of providerId, resourceId and workspaceId; all that is named
     is claimed together. With a service, what is not named is chosen. Or a hold, which says all of it."""
 
     userId = fields.UUID(metadata={"description": "The customer; the caller when left out."})
     providerId = fields.UUID(allow_none=True, metadata={"description": "A resource of kind provider."})
-    providerIds = fields.List(
-        fields.UUID(),
-        validate=validate.Length(1, 10),
-        metadata={"description": "Several providers, claimed together or not at all."},
-    )
+    providerIds = several_providers()
     resourceId = fields.UUID(allow_none=True, metadata={"description": "A resource of any kind."})
     workspaceId = fields.UUID(allow_none=True, metadata={"description": "A resource of kind workspace."})
     serviceId = fields.UUID(
@@ -84,11 +94,7 @@ class NewBooking(Overriding):
             errors = {"units": "Follows from partySize."} if data.get("units", 1) != 1 else {}
         else:
             errors = dict(_plain_errors(sent))
-        several = data.get("providerIds") or []
-        if len(set(several)) < len(several):
-            errors["providerIds"] = "Names somebody twice."
-        elif several and sent.get("providerId"):
-            errors["providerIds"] = "Give providerId or providerIds."
+        errors |= several_errors(data, sent)
         if errors:
             raise ValidationError({name: [message] for name, message in errors.items()})
 
@@ -98,6 +104,7 @@ _NOTHING_TO_OVERRIDE = "What a hold keeps is booked by the rules that it was mad
 _OF_HOLD = (
     "userId",
     "providerId",
+    "providerIds",
     "resourceId",
     "workspaceId",
     "serviceId",

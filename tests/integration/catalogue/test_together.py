@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
+from unittest import mock
 from uuid import UUID
 
 import pytest
 
+from bookings.booking import holds
 from tests.factories import World
 from tests.integration.booking.api import DAY, Api, Person, at, problem, wrong_fields
 from tests.integration.catalogue.shop import Shop, plain
@@ -117,3 +120,71 @@ def test_crossing_wishes_of_pairs(api: Api, world: World, shop: Shop) -> None:
     assert sorted(answers) == [201] + [409] * 11
     rows = world.query("SELECT booking_id FROM allocations WHERE resource_id = ANY (%s)", team)
     assert len(rows) == 2
+
+
+def hold(person: Person, service: dict[str, Any] | None, hour: float = 9, **wish: Any) -> Any:
+    asked = {"serviceId": service["id"]} if service else {"endAt": at(hour + 1)}
+    return person.call("POST", "/holds", plain({**asked, "startAt": at(hour), **wish}))
+
+
+def test_named_providers_are_held_together(api: Api, world: World, shop: Shop, customer: Person) -> None:
+    """What slots show for several can be held, for all of them or nobody, and is booked as it was held."""
+    team = [world.provider().id for _ in range(3)]
+    service = shop.offered(resourceIds=team)
+    other = api.as_(world.user())
+    other.booked(9, 9.5, providerId=team[0])
+    refused = problem(hold(customer, service, providerIds=team[:2]), 409, "slot-taken")
+    assert refused["nextFree"][0] == at(9.5)
+    kept = hold(customer, service, 10, providerIds=[team[1], team[0]])
+    assert claimed(kept) == {str(team[0]), str(team[1])}
+    assert kept.json["providerId"] == str(team[1])
+    assert "assignment" not in kept.json
+    problem(other.book(10, 10.5, providerId=team[0]), 409, "slot-taken")
+    names = {"serviceId": service["id"], "from": DAY.date(), "to": DAY.date(), "providerIds": f"{team[0]},{team[1]}"}
+    shown = [slot["startAt"] for day in shop.get("/slots", **names).get_json()["days"] for slot in day["slots"]]
+    assert at(10) not in shown
+    assert at(11) in shown
+    booking = customer.call("POST", "/bookings", {"holdId": kept.json["id"]})
+    assert claimed(booking) == claimed(kept)
+    assert booking.get_json()["providerId"] == str(team[1])
+
+
+def test_plain_time_of_several_is_held(api: Api, world: World, customer: Person) -> None:
+    team = [world.provider().id for _ in range(2)]
+    kept = hold(customer, None, providerIds=team)
+    assert claimed(kept) == {str(one) for one in team}
+    problem(api.as_(world.user()).book(providerId=team[1]), 409, "slot-taken")
+    assert claimed(customer.call("POST", "/bookings", {"holdId": kept.json["id"]})) == claimed(kept)
+
+
+def test_who_cannot_be_held_together(world: World, shop: Shop, customer: Person) -> None:
+    """As for bookings: no strangers, nobody twice, nobody else of what all deliver together."""
+    team = [world.provider().id for _ in range(2)]
+    service, both = shop.offered(resourceIds=team), shop.offered(resourceIds=team, collective=True)
+    wrong: list[tuple[dict[str, Any] | None, dict[str, Any]]] = [
+        (service, {"providerIds": [team[0], world.provider().id]}),
+        (service, {"providerIds": [team[0], team[0]]}),
+        (service, {"providerIds": team, "providerId": team[0]}),
+        (service, {"providerIds": []}),
+        (both, {"providerIds": team[:1]}),
+        (None, {"providerIds": [team[0], world.resource()]}),
+    ]
+    for offered, wish in wrong:
+        assert wrong_fields(hold(customer, offered, **wish)) == ["providerIds"]
+    kept = hold(customer, both).get_json()["id"]
+    said = customer.call("POST", "/bookings", plain({"holdId": kept, "providerIds": team}))
+    assert wrong_fields(said) == ["providerIds"]
+
+
+def test_who_leads_stays_first_when_somebody_is_quicker(world: World, shop: Shop, customer: Person) -> None:
+    """Whoever has lost a race begins with another where there is a choice, and there is none."""
+    team = [world.provider().id for _ in range(3)]
+    service = shop.offered(resourceIds=team)
+    take, lost = holds.take, itertools.cycle([True, False])
+    leading = []
+    with mock.patch("bookings.booking.holds.take", lambda *asked: None if next(lost) else take(*asked)):
+        for hour in range(6):
+            kept = hold(customer, service, hour, providerIds=team[::-1]).get_json()
+            leading.append(kept["providerId"])
+            assert customer.call("DELETE", f"/holds/{kept['id']}").status_code == 200
+    assert leading == [str(team[-1])] * 6
