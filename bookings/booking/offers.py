@@ -24,7 +24,7 @@ from bookings.availability import assignment
 from bookings.availability import service as availability
 from bookings.availability.assignment import Assigned
 from bookings.availability.layers import Rules
-from bookings.availability.picture import Candidate, Picture
+from bookings.availability.picture import Candidate, Group, Picture
 from bookings.availability.service import Reader
 from bookings.booking import agreement, deciding, expiry, wishes
 from bookings.booking.errors import NotBookable, NotForYou, ResourceChanged, SlotTaken
