@@ -49,7 +49,7 @@ class Cashier:
             return None
         standing = self._gateway(row[0]).look(row[1])
         if standing is not None:
-            self.database.run(lambda tx: ledger.seen(tx, self.settings, payment_id, standing))
+            self.database.run(lambda tx: ledger.seen(tx, self.settings, payment_id, standing, row[2]))
         return standing
 
     def _next(self, payment_id: UUID) -> dict[str, Any] | None:

@@ -37,6 +37,7 @@ def register(registry: Registry, database: Database, settings: Settings) -> None
     work: dict[str, Callable[[dict[str, Any], Job], object]] = {
         ledger.OPERATE: lambda payload, job: operating.operate(cashier, payload, job),
         ledger.LOOK: lambda payload, job: cashier.refresh(UUID(payload["paymentId"])),
+        ledger.LOST: lambda payload, job: operating.await_refund(cashier, UUID(payload["paymentId"])),
         ledger.NOTICE: lambda payload, job: read_notice(cashier, payload["gateway"], payload["eventId"]),
         ledger.EXPIRE: lambda payload, job: expiry.give_up(cashier, UUID(payload["bookingId"])),
     }

@@ -32,6 +32,9 @@ _sql = queries.load("payment")
 Row = dict[str, Any]
 #: the jobs of this domain
 OPERATE, LOOK, NOTICE, EXPIRE = "payment.operate", "payment.look", "payment.notice", "payment.expire"
+LOST = "payment.refund-lost"
+#: the error of a payment of which a refund did not arrive, though the gateway had agreed to it
+GAVE_LESS = "gateway_gave_back_less"
 _EVENTS = {"paid": "payment.received", "failed": "payment.failed"}
 
 
@@ -160,13 +163,20 @@ def refused(tx: Tx, settings: Settings, errand: Mapping[str, Any], code: str) ->
         tell(held, "payment.refund-failed")
 
 
-def seen(tx: Tx, settings: Settings, payment_id: UUID, standing: Standing) -> None:
-    """The gateway was asked how a payment stands. While it is still to be told something, its word is not the last."""
+def seen(tx: Tx, settings: Settings, payment_id: UUID, standing: Standing, given: int = 0) -> None:
+    """The gateway was asked how a payment stands. While it is still to be told something, its word is not the last.
+
+    `given` had been given back before it was asked: when it says less, a refund that it agreed to did not arrive.
+    """
     held = hold(tx, settings, payment_id)
     if tx.one(_sql.is_pending, {"payment_id": payment_id}) is None:
         refunds = _follow(held, standing)
+        if standing.refunded is not None and standing.refunded < given:
+            held.payment["error"] = GAVE_LESS
         if _changed(held):
             _save(held, refunded=refunds)
+            if held.payment["error"] == GAVE_LESS != held.before["error"]:
+                _lost(held, given - (standing.refunded or 0))
             return
     tx.execute(_sql.asked, {"id": payment_id, "now": clock.now()})
 
@@ -190,15 +200,19 @@ def _follow(held: Held, standing: Standing) -> bool:
             _came(held)
         _note(held, "refund", given)
         payment["refunded"] += given
-    elif given < 0:
-        payment["error"] = "gateway_gave_back_less"
-        log.error(
-            "a gateway says that less was given back", extra={"payment_id": str(payment["id"]), "missing": -given}
-        )
     status = rules.status_of(standing.state, captured=payment["captured"], refunded=payment["refunded"])
     if not (payment["status"] == "expired" and status in ("cancelled", "failed", *rules.WAITING)):
         payment["status"] = status
     return given > 0
+
+
+def _lost(held: Held, missing: int) -> None:
+    """A refund came back to the gateway. What moved stays in the ledger; a job that ends as a dead letter keeps it
+    before those who must see to it."""
+    payment_id = str(held.payment["id"])
+    log.error("a gateway says that less was given back", extra={"payment_id": payment_id, "missing": missing})
+    jobs.enqueue(held.tx, kind=LOST, payload={"paymentId": payment_id}, key=payment_id)
+    tell(held, "payment.refund-failed")
 
 
 def _came(held: Held) -> None:

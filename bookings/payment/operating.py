@@ -1,4 +1,5 @@
-"""The job of an operation: tell the gateway, and keep a refund that it refused where somebody sees it."""
+"""The job of an operation: tell the gateway, and keep a refund that it refused, or that did not arrive, where somebody
+sees it."""
 
 from __future__ import annotations
 
@@ -38,6 +39,16 @@ def operate(cashier: Cashier, payload: dict[str, Any], job: Job) -> None:
         cashier.database.run(lambda tx: _anew(tx, cashier, payment_id, operation_id, job))
     elif not refusal["replaced"]:
         raise GiveUp(REFUSED + refusal["error"])
+
+
+def await_refund(cashier: Cashier, payment_id: UUID) -> None:
+    """Ask about a payment of which a refund did not arrive. Raises GiveUp while the gateway has given back less than it
+    agreed to; whoever has given it back there retries the dead letter, which then is done."""
+    standing = cashier.refresh(payment_id)
+    row = cashier.database.row(_sql.gave_back_less, {"id": payment_id, "error": ledger.GAVE_LESS})
+    if row is not None and standing is not None:
+        back = f"{standing.refunded} of {row[0]} were given back"
+        raise GiveUp(f"A refund did not arrive: {back}. See to it at the gateway.")
 
 
 def _anew(tx: Tx, cashier: Cashier, payment_id: UUID, operation_id: UUID, job: Job) -> None:

@@ -142,8 +142,12 @@ SELECT o.amount, o.reason, coalesce(o.error, '') AS error, EXISTS (
   FROM payment_operations AS o WHERE o.id = %(id)s AND o.kind = 'refund' AND o.state = 'failed'
 
 -- name: look_at
--- What asking the gateway about a payment needs.
-SELECT gateway, gateway_ref, status FROM payments WHERE id = %(id)s
+-- What asking the gateway about a payment needs, and what had been given back before it is asked.
+SELECT gateway, gateway_ref, refunded FROM payments WHERE id = %(id)s
+
+-- name: gave_back_less
+-- What should have been given back, of a payment whose gateway says that it was less.
+SELECT refunded FROM payments WHERE id = %(id)s AND error = %(error)s
 
 -- fragment: chosen
 -- Filters whose defaults let everything pass.

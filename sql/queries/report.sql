@@ -364,7 +364,8 @@ bookings AS b
                        coalesce(sum(p.refunded), 0)::bigint AS refunded,
                        coalesce(sum(p.refunding), 0)::bigint AS refunding,
                        coalesce(sum(p.captured - p.refunded), 0)::bigint AS net, min(p.currency) AS currency,
-                       b.status IN ('cancelled', 'declined') AS called_off
+                       b.status IN ('cancelled', 'declined') AS called_off,
+                       bool_or(p.error = 'gateway_gave_back_less') AS refund_lost
                   FROM payments AS p WHERE p.booking_id = b.id) AS paid ON true
  WHERE {of_interest} AND (b.price_amount > 0 OR paid.payments > 0)
 
@@ -373,6 +374,7 @@ bookings AS b
 SELECT b.id::text, b.start_at, b.status, b.payment_status, coalesce(b.currency, paid.currency), coalesce(b.price_amount, 0),
        captured, refunded, refunding, net, CASE
            WHEN refunding > 0 THEN 'refund_pending'
+           WHEN refund_lost THEN 'refund_failed'
            WHEN called_off AND net > 0 AND EXISTS (
                SELECT FROM payments AS p, LATERAL (
                    SELECT o.state FROM payment_operations AS o WHERE o.payment_id = p.id AND o.kind = 'refund'
