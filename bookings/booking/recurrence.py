@@ -74,14 +74,13 @@ def occurrences(
     """The times of a rule from `first` (wall clock) on, in order, but not on dates in `without`, which COUNT counts.
 
     `until` is the wall-clock time that no series goes past. Raises RuleError for a rule that is not understood, has no
-    end, goes on for too long, or never takes place.
+    end, goes on for too long or past `until`, or never takes place.
     """
     parts = _parts(text)
-    count = _count(parts)
-    last = min(_until(parts, zone) or until, until)
+    count, ends = _count(parts), _until(parts, zone)
     found: list[Occurrence] = []
     real = 0
-    for wall in _walls(parts, first, last):
+    for wall in _walls(parts, first, until if ends is None else min(ends, until)):
         at = _instant(wall, zone)
         found.append(Occurrence(wall, at))
         real += at is not None
@@ -90,6 +89,8 @@ def occurrences(
         if real > LONGEST:
             raise RuleError(f"Takes place more than {LONGEST} times.")
     kept = [one for one in found if one.wall.date() not in without]
+    if ends is not None and ends.date() > until.date():
+        raise RuleError(f"UNTIL is later than {until.date()}, the last day that can be booked.")
     if not any(one.at for one in kept):
         raise RuleError("Never takes place within the time that can be booked.")
     if count is not None and real < count:

@@ -283,7 +283,7 @@ def _book(tx: Tx, key: idempotency.Key | None, look: Look, settled: Settled) -> 
         "rows": Json([_row(one, settled.judged.terms) for one in booked], dumps=orjson.dumps),
     }
     _hold_still(tx, settled.judged, booked)
-    tx.execute(_sql.insert_series, params | _series(series_id, look.body, settled.wanted))
+    tx.execute(_sql.insert_series, params | _series(series_id, look.body, settled))
     if len(tx.all(_sql.create_occurrences, params)) != len(booked):
         raise ResourceChanged
     if settled.judged.turns:
@@ -315,14 +315,17 @@ def _hold_still(tx: Tx, judged: Judged, booked: Sequence[Outcome]) -> None:
             raise ResourceChanged
 
 
-def _series(series_id: UUID, body: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:
+def _series(series_id: UUID, body: Mapping[str, Any], settled: Settled) -> dict[str, Any]:
+    """What is kept of it: the rule as it was sent, and the dates on which it has no booking."""
+    zone = settled.wanted.zone
+    left_out = {one.occurrence.wall.date() for one in settled.outcomes if one.verdict and one.booking_id is None}
     return {
         "id": series_id,
         "service_id": body.get("serviceId"),
         "rrule": body["rrule"].upper().removeprefix("RRULE:"),
-        "time_zone": wanted.zone.key,
-        "starts_at": recurrence.wall(body["startAt"], wanted.zone),
-        "exdates": sorted(set(body["exdates"])),
+        "time_zone": zone.key,
+        "starts_at": recurrence.wall(body["startAt"], zone),
+        "exdates": sorted({*body["exdates"], *left_out}),
         "split_from": None,
     }
 

@@ -18,6 +18,7 @@ from bookings.auth import Actor, Caller, seen_by
 from bookings.availability import service as availability
 from bookings.booking import bounds, expiry, reading, recurrence, rules, series_moves, service, wishes
 from bookings.booking.errors import BookingClosed, SeriesRefused, SlotTaken
+from bookings.booking.recurrence import RuleError
 from bookings.config import Settings
 from bookings.db import Tx
 from bookings.errors import Conflict, Invalid, NotFound, PreconditionFailed
@@ -246,39 +247,39 @@ def _divide(
     that the changed bookings belong to."""
     first = min(row["occurrence"] for row in rows)
     walls = _walls(series, zone)
-    ahead, earlier = [one for one in walls if one >= first], [one for one in walls if one < first]
-    exdates: dict[bool, list[Any]] = {False: [], True: []}
-    for day in series["exdates"]:
-        exdates[day >= first.date()].append(day)
-    days = ((first + by).date() - first.date()).days
-    said = {
-        "rrule": recurrence.shifted(series["rrule"], zone, ahead, by) if ahead else None,
-        "starts_at": first + by,
-        "exdates": [day + timedelta(days=days) for day in exdates[True]],
-        "now": clock.now(),
-    }
-    before = tx.one(_sql.has_earlier, {"id": series["id"], "first": first}) or {}
-    if not split or not before["earlier"]:
+    now = clock.now()
+    moved = _said(series, zone, [one for one in walls if one >= first], by, {row["occurrence"] for row in rows})
+    said = {**moved, "starts_at": first + by, "now": now}
+    before = {row["occurrence"] for row in tx.all(_sql.earlier_occurrences, {"id": series["id"], "first": first})}
+    if not split or not before:
         tx.execute(_sql.change_series, said | {"id": series["id"]})
         return UUID(str(series["id"]))
-    kept = recurrence.shifted(series["rrule"], zone, earlier, timedelta()) if earlier else None
-    tx.execute(
-        _sql.change_series,
-        {"id": series["id"], "rrule": kept, "starts_at": series["starts_at"], "exdates": exdates[False]}
-        | {"now": said["now"]},
-    )
+    kept = _said(series, zone, [one for one in walls if one < first], timedelta(), before)
+    tx.execute(_sql.change_series, {**kept, "id": series["id"], "starts_at": series["starts_at"], "now": now})
     own = {name: series[name] for name in ("user_id", "service_id", "time_zone")}
     new = {"id": new_id(), "split_from": series["id"], "actor_id": caller.actor.id}
     tx.execute(_sql.insert_series, own | said | new)
     return UUID(str(new["id"]))
 
 
+def _said(series: Row, zone: ZoneInfo, walls: Sequence[datetime], by: timedelta, booked: set[datetime]) -> Row:
+    """The rule of some of a series' times, up to the last that has a booking, all of them later by `by`; and the dates
+    of those that have none, being left out or called off. No rule when a booking stands for another time."""
+    walls = [one for one in walls if one <= max(booked)]
+    rule = recurrence.shifted(series["rrule"], zone, walls, by) if walls and booked <= {*walls} else None
+    return {"rrule": rule, "exdates": sorted((one + by).date() for one in walls if rule and one not in booked)}
+
+
 def _walls(series: Row, zone: ZoneInfo) -> list[datetime]:
-    """All times of the series' rule that clocks show, those left out included; none when it has no rule."""
+    """All times of the series' rule that clocks show, those left out included; none when it has no rule, or one that
+    could be sent when it was made and says too much."""
     if series["rrule"] is None:
         return []
     until = series["starts_at"] + timedelta(days=366 * 20)
-    found = recurrence.occurrences(series["rrule"], series["starts_at"], zone, until=until)
+    try:
+        found = recurrence.occurrences(series["rrule"], series["starts_at"], zone, until=until)
+    except RuleError:
+        return []
     return [one.wall for one in found if one.at is not None]
 
 

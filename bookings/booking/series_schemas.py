@@ -91,7 +91,11 @@ class SeriesHead(Schema):
     )
     timeZone = fields.String(required=True)
     startsAt = fields.String(required=True, metadata={"description": "Wall-clock time of its first occurrence."})
-    exdates = fields.List(fields.Date(), required=True)
+    exdates = fields.List(
+        fields.Date(),
+        required=True,
+        metadata={"description": "Dates of the rule without a booking: left out, taken then, or called off."},
+    )
     splitFrom = fields.UUID(
         required=True, allow_none=True, metadata={"description": "The series that these were part of."}
     )

@@ -251,6 +251,6 @@ SELECT %(event)s::text, ARRAY['user:' || s.user_id],
 -- Which time of a series a booking stands for, if it is in it and to be seen.
 SELECT b.occurrence FROM bookings AS b WHERE b.id = %(booking_id)s::uuid AND b.series_id = %(id)s::uuid AND {visible}
 
--- name: has_earlier
--- Whether a series has bookings before one of its times.
-SELECT EXISTS (SELECT FROM bookings WHERE series_id = %(id)s::uuid AND occurrence < %(first)s::timestamp) AS earlier
+-- name: earlier_occurrences
+-- Which times of a series before one of them have bookings.
+SELECT occurrence FROM bookings WHERE series_id = %(id)s::uuid AND occurrence < %(first)s::timestamp

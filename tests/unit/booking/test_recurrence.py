@@ -81,6 +81,8 @@ def test_dates_left_out_are_counted() -> None:
         ("FREQ=DAILY;UNTIL=20290101", "more than 366"),
         ("FREQ=DAILY;UNTIL=20271399", "UNTIL"),
         ("FREQ=DAILY;UNTIL=soon", "UNTIL"),
+        ("FREQ=YEARLY;UNTIL=20310102", "UNTIL is later than 2031-01-01"),
+        ("FREQ=YEARLY;UNTIL=20310102T090000Z", "UNTIL is later than 2031-01-01"),
         ("FREQ=WEEKLY;BYDAY=XX;COUNT=2", "BYDAY"),
         ("FREQ=WEEKLY;BYDAY=2MO;COUNT=2", "BYDAY"),
         ("FREQ=MONTHLY;BYMONTHDAY=0;COUNT=2", "BYMONTHDAY"),
