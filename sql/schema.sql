@@ -1,4 +1,4 @@
--- The schema after migration 0049, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0051, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -450,6 +450,7 @@ CREATE INDEX audit_entries_by_request ON audit_entries USING btree (request_id, 
 CREATE INDEX audit_entries_by_subject ON audit_entries USING btree (subject_type, subject_id, id);
 CREATE INDEX audit_entries_by_time ON audit_entries USING brin (at);
 CREATE TRIGGER audit_entries_append_only BEFORE DELETE OR UPDATE ON audit_entries FOR EACH ROW EXECUTE FUNCTION refuse_change_but_erase('before', 'after');
+CREATE TRIGGER audit_entries_never_emptied BEFORE TRUNCATE ON audit_entries FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TABLE booking_history (
     booking_id uuid NOT NULL,
@@ -465,6 +466,7 @@ CREATE TABLE booking_history (
     CONSTRAINT booking_history_pkey PRIMARY KEY (booking_id, version)
 );
 CREATE TRIGGER booking_history_append_only BEFORE DELETE OR UPDATE ON booking_history FOR EACH ROW EXECUTE FUNCTION refuse_change_but_erase('reason');
+CREATE TRIGGER booking_history_never_emptied BEFORE TRUNCATE ON booking_history FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TABLE booking_transitions (
     from_status text NOT NULL,
@@ -524,6 +526,7 @@ CREATE INDEX bookings_unattended ON bookings USING btree (start_at) WHERE policy
 CREATE INDEX bookings_unpaid ON bookings USING btree (created_at) WHERE payment_required AND (payment_status = ANY (ARRAY['unpaid'::text, 'requires_action'::text, 'failed'::text]));
 CREATE TRIGGER bookings_change BEFORE UPDATE ON bookings FOR EACH ROW EXECUTE FUNCTION bookings_check_change();
 CREATE TRIGGER bookings_never_deleted BEFORE DELETE ON bookings FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER bookings_never_emptied BEFORE TRUNCATE ON bookings FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TABLE calendar_feeds (
     id uuid NOT NULL,
@@ -622,6 +625,7 @@ CREATE TABLE events (
     CONSTRAINT events_position_positive CHECK ("position" > 0)
 );
 CREATE INDEX events_by_booking ON events USING btree (booking_id, "position");
+CREATE INDEX events_by_first_topic ON events USING btree ((topics[1]), occurred_at) WHERE booking_id IS NULL;
 
 CREATE TABLE events_pruned (
     sole boolean DEFAULT true NOT NULL,
@@ -1049,6 +1053,7 @@ CREATE INDEX reviews_by_service ON reviews USING btree (service_id, created_at, 
 CREATE TRIGGER reviews_changed_counted AFTER UPDATE ON reviews REFERENCING OLD TABLE AS before NEW TABLE AS after FOR EACH STATEMENT EXECUTE FUNCTION reviews_keep_totals();
 CREATE TRIGGER reviews_made_counted AFTER INSERT ON reviews REFERENCING NEW TABLE AS after FOR EACH STATEMENT EXECUTE FUNCTION reviews_keep_totals();
 CREATE TRIGGER reviews_never_deleted BEFORE DELETE ON reviews FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER reviews_never_emptied BEFORE TRUNCATE ON reviews FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TABLE schedule_days (
     layer text NOT NULL,
@@ -1219,6 +1224,7 @@ CREATE INDEX users_disabled ON users USING btree (name, id) WHERE disabled_at IS
 CREATE INDEX users_search ON users USING gin ((((' '::text || lower(name)) || ' '::text) || email) gin_trgm_ops);
 CREATE TRIGGER users_an_admin_left AFTER UPDATE OF role, disabled_at ON users FOR EACH ROW WHEN (old.role = 'admin'::text AND old.disabled_at IS NULL AND (new.role <> 'admin'::text OR new.disabled_at IS NOT NULL)) EXECUTE FUNCTION users_keep_an_admin();
 CREATE TRIGGER users_never_deleted BEFORE DELETE ON users FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER users_never_emptied BEFORE TRUNCATE ON users FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TABLE waitlist_entries (
     id uuid NOT NULL,

@@ -69,7 +69,9 @@ class House:
 
     def empty(self, zone: ZoneInfo, now: float) -> None:
         """Begin anew, where and when."""
+        self.world.query("SET session_replication_role = replica")  # some of it refuses to be emptied
         self.world.query(_EMPTY)
+        self.world.query("SET session_replication_role = DEFAULT")
         settings = self.client.app.extensions["settings"]
         self.client.app.extensions["settings"] = replace(settings, business_time_zone=zone.key)
         self.town, self.ids, self.people = Town(zone, now), {}, {}
