@@ -117,6 +117,8 @@ def work(settings: Settings, register: Register) -> int:
     crew.start()
     consumers.start(database)
     _Consumer(huey, crew.begin_to_stop, asked).run()
+    # Huey would take a second one for impatience and interrupt what follows.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     planner.stop()
     scheduler.stop()
     sweeper.stop()

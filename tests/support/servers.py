@@ -103,10 +103,12 @@ class Process:
         self.command, self.log, self.env, self.cwd = command, log, env, cwd
         self._account = account
         self._popen: Running | None = None
+        self._asked = False
         self.start()
 
     def start(self) -> None:
         """Start it (again)."""
+        self._asked = False
         with self.log.open("ab") as output:
             self._popen = self._launch(output)
         reaper().tell(f"+{self.pid}")
@@ -135,14 +137,21 @@ class Process:
 
     def kill(self) -> None:
         """End it as a crash would (SIGKILL)."""
+        self._asked = False
         self.stop(signal.SIGKILL)
+
+    def ask(self, by: signal.Signals = signal.SIGTERM) -> None:
+        """Ask it to end, if it runs and was not asked yet: a second signal would mean impatience."""
+        if self.running and not self._asked:
+            self._asked = True
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, by)
 
     def stop(self, by: signal.Signals = signal.SIGTERM, seconds: float = 40) -> int:
         """Ask it to end, wait, insist after `seconds`; returns its exit code."""
         assert self._popen is not None
         if self.running:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, by)
+            self.ask(by)
             try:
                 self._popen.wait(seconds)
             except subprocess.TimeoutExpired:

@@ -6,7 +6,6 @@ import contextlib
 import functools
 import os
 import secrets
-import signal
 import subprocess
 import sys
 import urllib.error
@@ -142,8 +141,7 @@ class Service:
     def stop(self) -> None:
         """Stop everything, all at once, and Valkey last."""
         for process in self.processes.values():
-            if process.running:
-                os.kill(process.pid, signal.SIGTERM)
+            process.ask()
         for process in self.processes.values():
             process.stop()
         self.redis.stop()
