@@ -29,6 +29,7 @@ def service_id(crowd: Crowd, world: World) -> str:
     return str(reply.body["id"])
 
 
+@pytest.mark.slow
 def test_each_time_goes_to_one_in_order(
     service: Service, crowd: Crowd, world: World, service_id: str, undisturbed: None
 ) -> None:

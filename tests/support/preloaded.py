@@ -2,7 +2,7 @@
 
 What runs is what runs in production (gunicorn with its own configuration, the worker, the relay), each a process of its
 own with an environment, a log and signals of its own; only the interpreter is not begun anew. That they also start
-from nothing is what the tests of scripts/dev.py, of the image and of nginx see.
+from nothing is what the tests of scripts/dev.py and of the image see.
 """
 
 from __future__ import annotations
