@@ -17,11 +17,6 @@ BUSINESS = "00000000-0000-0000-0000-000000000000"
 TIERS = {"tiers": [{"beforeMinutes": 0, "refundPercent": 50}]}
 
 
-@pytest.fixture
-def customer(api: Api, world: World) -> Person:
-    return api.as_(world.user())
-
-
 @pytest.fixture(autouse=True)
 def silent(world: World) -> None:
     """No test hears what another one's layers said."""

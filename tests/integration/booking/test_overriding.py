@@ -29,11 +29,6 @@ def say(world: World, layer: str, subject: UUID | str, rules: dict[str, Any], we
 
 
 @pytest.fixture
-def customer(api: Api, world: World) -> Person:
-    return api.as_(world.user())
-
-
-@pytest.fixture
 def admin(api: Api, world: World) -> Person:
     return api.as_(world.admin())
 

@@ -23,11 +23,6 @@ def admin(api: Api, world: World) -> Person:
     return api.as_(world.admin())
 
 
-@pytest.fixture
-def customer(api: Api, world: World) -> Person:
-    return api.as_(world.user())
-
-
 def test_another_provider_takes_over(api: Api, world: World, admin: Person, customer: Person) -> None:
     before, after, room = world.provider(), world.provider(), world.resource()
     booking = customer.booked(providerId=before.id, workspaceId=room)

@@ -16,16 +16,6 @@ BERLIN = ZoneInfo("Europe/Berlin")
 Json = dict[str, Any]
 
 
-@pytest.fixture
-def customer(api: Api, world: World) -> Person:
-    return api.as_(world.user())
-
-
-@pytest.fixture
-def room(world: World) -> UUID:
-    return world.resource(auto_confirm=True)
-
-
 def wish(room: UUID | str, rrule: str = "FREQ=DAILY;COUNT=5", start: float = 9, end: float = 10, **rest: Any) -> Json:
     return {"workspaceId": str(room), "startAt": at(start), "endAt": at(end), "rrule": rrule} | rest
 
@@ -331,6 +321,16 @@ def test_the_provider_changes_it_and_that_is_recorded(api: Api, world: World, cu
         403,
         "not-for-you",
     )
+
+
+def test_one_of_two_overrides_nothing_for_the_other(api: Api, world: World, customer: Person) -> None:
+    one, other = world.provider(), world.provider()
+    body = {"providerId": str(one.id), "resourceId": str(other.id), "rrule": "FREQ=DAILY;COUNT=2"}
+    made = customer.call("POST", "/bookings/series", body | {"startAt": at(9), "endAt": at(10)}).json or {}
+    move = {"scope": "all", "bookingId": made["occurrences"][0]["bookingId"], "startAt": at(12)}
+    why = {"override": True, "reason": "a regular"}
+    problem(change(api.as_(one), made["series"]["id"], **move, **why), 403, "forbidden")
+    changed(api.as_(world.admin()), made["series"]["id"], **move, **why)
 
 
 def test_an_older_version_is_refused(customer: Person, room: UUID) -> None:

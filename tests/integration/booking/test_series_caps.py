@@ -14,16 +14,6 @@ from tests.integration.booking.api import Api, Person, at, problem
 Json = dict[str, Any]
 
 
-@pytest.fixture
-def customer(api: Api, world: World) -> Person:
-    return api.as_(world.user())
-
-
-@pytest.fixture
-def room(world: World) -> UUID:
-    return world.resource(auto_confirm=True)
-
-
 def capped(api: Api, world: World, room: UUID, **rules: Json) -> None:
     answer = api.as_(world.admin()).call("PUT", f"/schedules/resources/{room}", {"rules": rules})
     assert answer.status_code == 200, answer.text

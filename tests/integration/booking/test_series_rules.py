@@ -18,16 +18,6 @@ from tests.integration.booking.test_series import changed, series, wish
 Json = dict[str, Any]
 
 
-@pytest.fixture
-def customer(api: Api, world: World) -> Person:
-    return api.as_(world.user())
-
-
-@pytest.fixture
-def room(world: World) -> UUID:
-    return world.resource(auto_confirm=True)
-
-
 def head(person: Person, id: str) -> Json:
     return dict(person.get(f"/bookings/series/{id}").json or {})
 
