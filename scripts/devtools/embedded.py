@@ -46,8 +46,11 @@ class Postgres:
     data: Path
     account: Account | None
 
-    def initialise(self, password: str) -> None:
-        """Create the cluster with the superuser `postgres` unless it exists; a half-made one is made anew."""
+    def initialise(self, password: str, **settings: str | int) -> None:
+        """Create the cluster with the superuser `postgres` unless it exists; a half-made one is made anew.
+
+        The settings go into its configuration and hold while it is made (PostgreSQL 16 and later).
+        """
         if (self.data / "PG_VERSION").exists() and (self.data / "global" / "pg_control").exists():
             return
         shutil.rmtree(self.data, ignore_errors=True)
@@ -59,16 +62,16 @@ class Postgres:
             for path in (self.data, password_file):
                 os.chown(path, self.account.uid, self.account.gid)
         try:
-            self._initdb(password_file)
+            self._initdb(password_file, settings)
         finally:
             password_file.unlink(missing_ok=True)
 
-    def _initdb(self, password_file: Path) -> None:
+    def _initdb(self, password_file: Path, settings: dict[str, str | int]) -> None:
         # The same collation everywhere; PostgreSQL 17 and later bring it themselves, older ones take the C library's.
         builtin = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
         locale = builtin if self.version >= 17 else ["--locale=C.UTF-8"]
         options = ["-U", "postgres", "-A", "scram-sha-256", "-E", "UTF8", "--no-sync", "--pwfile", str(password_file)]
-        result = self.run("initdb", *options, *locale, "-D", str(self.data))
+        result = self.run("initdb", *options, *locale, *_set(settings), "-D", str(self.data))
         if result.returncode:
             shutil.rmtree(self.data, ignore_errors=True)
             last_line = (result.stderr.strip() or result.stdout.strip() or "no output").splitlines()[-1]
@@ -79,8 +82,7 @@ class Postgres:
     def command(self, port: int, **settings: str | int) -> list[str]:
         """Return the command that serves this cluster on 127.0.0.1 in the foreground."""
         settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", **settings}
-        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        return [str(self.programs / "postgres"), "-D", str(self.data), *options]
+        return [str(self.programs / "postgres"), "-D", str(self.data), *_set(settings)]
 
     def ready(self, port: int) -> bool:
         """Say whether the server on this port accepts connections."""
@@ -97,6 +99,10 @@ class Postgres:
             stdin=subprocess.DEVNULL,
             **as_account(self.account),
         )
+
+
+def _set(settings: dict[str, str | int]) -> list[str]:
+    return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
 
 
 def as_account(account: Account | None) -> dict[str, Any]:
