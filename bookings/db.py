@@ -119,7 +119,7 @@ class Database:
             self._settings.database_url,
             open=False,
             connection_class=HotConnection,
-            min_size=min(2, self._settings.db_pool_size),
+            min_size=1,
             max_size=self._settings.db_pool_size,
             # Overload answers 503 soon instead of queueing without end.
             timeout=self._settings.db_pool_timeout.total_seconds(),

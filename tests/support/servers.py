@@ -6,6 +6,7 @@ import contextlib
 import os
 import random
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Protocol
 
+import psutil
+
 from devtools import embedded
 from tests.support.patience import patient
 from tests.support.reaper import Reaper
@@ -23,6 +26,10 @@ from tests.support.reaper import Reaper
 PORTS = range(20000, 30000)
 #: on a quiet machine
 START_SECONDS = 30
+
+#: a file system in memory, as Linux has it; and how much must be free in it, in bytes
+MEMORY = Path("/dev/shm")  # noqa: S108 (folders in it have names that nobody can guess)
+PLENTY = 6 * 2**30
 
 _reaper: Reaper | None = None
 
@@ -55,12 +62,24 @@ def free_port() -> int:
                 return port
 
 
-def make_folder() -> Path:
+def make_folder(parent: Path | None = None) -> Path:
     """Return a new folder that every account may pass through, removed at the end of the run."""
-    folder = Path(tempfile.mkdtemp(prefix="bookings-test-"))
+    folder = Path(tempfile.mkdtemp(prefix="bookings-test-", dir=parent))
     folder.chmod(0o711)
     reaper().tell(str(folder))
     return folder
+
+
+def make_quick_folder() -> Path:
+    """Return such a folder in memory, if there is plenty of it: files are made and removed in a third of the time.
+
+    Each module has a database of its own, which is hundreds of files.
+    """
+    with contextlib.suppress(OSError):
+        memory = min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available)
+        if os.path.ismount(MEMORY) and memory >= PLENTY:
+            return make_folder(MEMORY)
+    return make_folder()
 
 
 def wait_until(answers: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> None:
@@ -173,7 +192,8 @@ class PostgresServer:
         self._password = secrets.token_urlsafe(16)
         # A run connects thousands of times; each sign-in would cost 15 ms of hashing.
         common: dict[str, str | int] = {"scram_iterations": 1} if version >= 16 else {}
-        self._files = embedded.postgres(folder / f"postgres-{version}", version)
+        place = folder if fsync else make_quick_folder()
+        self._files = embedded.postgres(place / f"postgres-{version}", version)
         self._files.initialise(self._password, **common)
         common |= {"max_connections": 200, "log_lock_waits": "on"}
         # What nobody replays from the log need not be in it: databases are copied in half the time.
