@@ -29,7 +29,7 @@ from tests.support.service import Service, ServiceOptions
 
 RUN = pytest.StashKey[Run]()
 #: kinds of tests, the longest first
-FOLDERS = ("acceptance", "migrations", "integration", "guards", "unit")
+FOLDERS = ("race", "acceptance", "migrations", "integration", "guards", "unit")
 
 
 def pytest_configure(config: pytest.Config) -> None:

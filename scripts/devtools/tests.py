@@ -14,7 +14,7 @@ from devtools.environment import ROOT
 
 # These need the machine for themselves: they measure time. Races only need to be few: two at once are still as close.
 ALONE, RACES = "alone", "(race and not alone)"
-SLOW = "crash or load or fuzz or slow"
+SLOW = "crash or load or fuzz or slow or exhaustive"
 # Set by tests/conftest.py on whatever asks for the service.
 PROCESSES = "processes"
 # The only folders where tests of the first two kinds are (tests/conftest.py insists): reading all files takes seconds.
@@ -83,9 +83,9 @@ def _pytest(checks: Checks, *, quick: bool) -> None:
     rounds = os.environ.get("RACE_ROUNDS")
     if quick:
         os.environ["RACE_ROUNDS"] = rounds or "1"
-        # Two at once, and judged by how busy they find the machine, as everywhere but when they are alone.
-        _side_by_side(checks, "races", 2, f"({ALONE} or {RACES}) and not ({SLOW})", *TIMED)
-        _side_by_side(checks, "side by side", QUICK_WORKERS, f"not ({ALONE} or {RACES} or {SLOW} or {PROCESSES})")
+        # Races, too, are judged by how busy they find the machine, as everywhere but when they are alone.
+        which = f"not ({SLOW}) and ({ALONE} or {RACES} or not {PROCESSES})"
+        _side_by_side(checks, "side by side", QUICK_WORKERS, which)
         return
     checks.step("erase", "coverage", "erase")
     os.environ["RACE_ROUNDS"] = rounds or "20"

@@ -12,6 +12,8 @@ from bookings.migrations import MigrationError, applied_version, files, lock, up
 from bookings.migrations.runner import Patience
 from tests.migrations.folder import Migrations, Session, one
 
+pytestmark = pytest.mark.slow
+
 COPIES = 8
 RAN = "INSERT INTO ran (version) VALUES ({});"
 

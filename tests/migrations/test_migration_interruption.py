@@ -11,6 +11,8 @@ from bookings.migrations import applied_version
 from tests.migrations.folder import Migrations, Session, one
 from tests.support.patience import patient
 
+pytestmark = pytest.mark.slow
+
 RUNNERS = (
     "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'bookings-migrate' AND query LIKE %s"
     " AND datname = current_database()"

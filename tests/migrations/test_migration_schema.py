@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from bookings.migrations import dump, expected_version, files, upgrade
 from bookings.migrations.connection import connect
 from tests.migrations.folder import ROOT
@@ -21,6 +23,7 @@ def test_the_services_migrations_make_exactly_schema_sql(url: str) -> None:
     assert dumped(url, files.DIRECTORY) == (ROOT / "sql" / "schema.sql").read_text()
 
 
+@pytest.mark.slow
 def test_each_file_can_be_applied_in_a_session_of_its_own(url: str) -> None:
     """As databases meet them that have come half the way: nothing an earlier file left in the session may be needed."""
     for version in range(1, expected_version() + 1):

@@ -70,6 +70,7 @@ def test_a_limit_is_a_limit(crowd: Crowd, world: World, undisturbed: None) -> No
         assert {reply.body["code"] for reply in replies if reply.status == 409} == {"too-many-holds"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("capacity", [1, 2])
 def test_booked_at_the_instant_it_ends(crowd: Crowd, world: World, undisturbed: None, capacity: int) -> None:
     """Its holder books while others take the time: one of them has it, whoever that is, and both outcomes occur."""

@@ -36,6 +36,7 @@ def whole(world: World, resource: Any) -> None:
     assert broken == []
 
 
+@pytest.mark.slow
 def test_series_that_cross_each_other(crowd: Crowd, world: World, undisturbed: None) -> None:
     """Two resources, named in either order, at times that overlap in a chain, forwards in time and from another day."""
     people = [world.user() for _ in range(SIZE)]
@@ -69,6 +70,7 @@ def move(actor: Actor, made: dict[str, Any], start: float) -> Request:
     return Request("PATCH", f"/bookings/series/{made['series']['id']}", body, actor)
 
 
+@pytest.mark.slow
 def test_moves_onto_each_others_places(crowd: Crowd, world: World, undisturbed: None) -> None:
     """Each gives up what its neighbour wants and wants what that gives up; beside them an hour is free for all."""
     people = [world.user() for _ in range(16)]
@@ -84,6 +86,7 @@ def test_moves_onto_each_others_places(crowd: Crowd, world: World, undisturbed: 
         whole(world, room)
 
 
+@pytest.mark.slow
 def test_among_single_bookings_and_moves(crowd: Crowd, world: World, undisturbed: None) -> None:
     """Series, single bookings and moves of whole series, all in one room."""
     people = [world.user() for _ in range(SIZE)]

@@ -63,6 +63,7 @@ def assigned(crowd: Crowd, world: World, service: str, strategy: str) -> None:
     assert reply.status == 200, reply.body
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["least_busy", "priority", "round_robin", "random"])
 def test_every_strategy_serves_exactly_k(crowd: Crowd, world: World, undisturbed: None, strategy: str) -> None:
     """Seven are free, fifty ask: each of the seven is booked once."""
@@ -88,6 +89,7 @@ def test_turns_go_round_whoever_asks_at_once(crowd: Crowd, world: World, undistu
     assert Counter(reply.body["providerId"] for reply in replies) == dict.fromkeys(providers, SIZE // 5)
 
 
+@pytest.mark.slow
 def test_caps_hold_whoever_asks_at_once(crowd: Crowd, world: World, undisturbed: None) -> None:
     """Three bookings a day: of fifty at different times exactly three are made."""
     provider = str(world.provider().id)

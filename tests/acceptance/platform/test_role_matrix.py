@@ -53,6 +53,7 @@ def name_of(row: Row) -> str:
     return f"{row.method} {row.path}"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("row", ROWS, ids=name_of)
 def test_each_role_gets_what_the_matrix_says(cast: Cast, row: Row) -> None:
     """All roles, in one line a route."""
@@ -60,6 +61,7 @@ def test_each_role_gets_what_the_matrix_says(cast: Cast, row: Row) -> None:
     assert got == dict(zip(ROLES, row.statuses, strict=True))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "row",
     [row for row in ROWS if row.method != "GET" and 401 in row.statuses],
@@ -90,6 +92,7 @@ def own(row: Row) -> bool:
     return row.path.startswith(OWN) or name_of(row) in NOTHING_NEW
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "row", [row for row in ROWS if row.method != "GET" and row.statuses[-1] < 300 and not own(row)], ids=name_of
 )
@@ -103,6 +106,7 @@ def test_what_an_admin_does_to_others_is_audited(cast: Cast, row: Row) -> None:
     assert len(cast.world.query(entries, admin.id)) > before
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("row", [row for row in ROWS if "{bookingId}" in row.path], ids=name_of)
 def test_somebody_elses_is_like_nothing_at_all(cast: Cast, row: Row) -> None:
     """A stranger cannot tell a foreign booking from one that does not exist."""

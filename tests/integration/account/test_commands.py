@@ -54,6 +54,7 @@ def _refusal(result: subprocess.CompletedProcess[str]) -> str:
     return result.stderr
 
 
+@pytest.mark.slow
 def test_an_admin_can_sign_in_at_once(shell: Shell, client: Client) -> None:
     email = new_email()
     result = shell.create_admin("--email", email.upper(), "--name", "Admin", "--password-stdin", stdin=PASSWORD + "\n")
@@ -86,6 +87,7 @@ def test_a_user_becomes_an_admin_only_when_asked(shell: Shell, client: Client) -
     assert client.login(email).get_json()["user"]["role"] == "admin"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments, stdin, sentence",
     [
@@ -109,6 +111,7 @@ def test_an_unreachable_or_empty_database_is_said_in_one_sentence(shell: Shell, 
     assert "DATABASE_URL is not set" in _refusal(shell.create_admin(*arguments, DATABASE_URL=""))
 
 
+@pytest.mark.slow
 def test_a_token_for_development_is_all_that_is_printed(shell: Shell, client: Client, world: World) -> None:
     provider = world.user("provider")
     email = world.query("SELECT email FROM users WHERE id = %s", provider.id)[0]["email"]

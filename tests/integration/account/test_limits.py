@@ -110,6 +110,7 @@ def test_everything_else_is_limited_for_each_user(start_client: StartClient) -> 
     assert client.call("GET", "/me", token=tokens[1]).status_code == 200
 
 
+@pytest.mark.slow
 def test_a_window_ends(start_client: StartClient) -> None:
     client = start_client(rate_limit="1/second")
     token = client.register()["accessToken"]

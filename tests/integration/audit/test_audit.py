@@ -118,6 +118,7 @@ def test_booking_for_somebody_else_and_for_oneself(client: Client, world: World,
     assert of_booking(client, boss, book(client, customer, provider, 3)) == []
 
 
+@pytest.mark.slow
 def test_the_first_admin_is_in_the_trail_too(client: Client, world: World, boss: Actor) -> None:
     email = new_email()
     env = {**os.environ, "DATABASE_URL": world.address, "APP_ENV": "test"}

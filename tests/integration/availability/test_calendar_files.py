@@ -53,6 +53,7 @@ def large(hours: tuple[int, int], size: int) -> str:
     )
 
 
+@pytest.mark.slow
 def test_a_file_is_put_and_put_again(office: Reader) -> None:
     """Created under the sender's id, then replaced; what the first said goes when the second is read."""
     id = uuid4()
@@ -111,6 +112,7 @@ def test_whose_id_it_is(office: Reader, world: World, elsewhere: Elsewhere) -> N
     assert put(office, last, ics((9, 10))).status_code == 200
 
 
+@pytest.mark.slow
 def test_a_file_that_is_replaced_while_it_is_read_is_not_lost(office: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker has read the old text when the new one comes: the old one writes nothing, and it stays due."""
     id = uuid4()

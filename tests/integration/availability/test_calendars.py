@@ -61,6 +61,7 @@ def test_nothing_but_times_is_taken_and_the_address_is_shown_to_nobody(office: R
         assert "Secret meeting" not in text
 
 
+@pytest.mark.slow
 def test_what_changes_elsewhere_changes_here_and_what_does_not_counts_nothing(
     office: Reader, elsewhere: Elsewhere
 ) -> None:
@@ -101,6 +102,7 @@ def test_what_has_no_zone_moves_with_the_resource(office: Reader, elsewhere: Els
     assert office.busy() == [(3.5, 4.5)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes,words",
     [
@@ -136,6 +138,7 @@ def test_a_failure_is_visible_and_what_was_known_stays(
     assert office.busy() == [(12, 13)]
 
 
+@pytest.mark.slow
 def test_a_server_that_drips_is_cut_off(elsewhere: Elsewhere) -> None:
     elsewhere.text, elsewhere.drip = ics((9, 10)), 0.05
     began = monotonic()

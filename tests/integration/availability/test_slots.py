@@ -37,6 +37,7 @@ def settings() -> dict[str, Any]:
     return {"business_time_zone": "Europe/Berlin"}
 
 
+@pytest.mark.slow
 def test_what_is_shown_can_be_booked_and_nothing_else(shop: Shop, world: World, customer: Person) -> None:
     """Every five minutes of a day: hours, lunch, buffers, somebody's booking; each asked alone."""
     provider = world.provider().id

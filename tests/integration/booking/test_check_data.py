@@ -162,6 +162,7 @@ def test_sound_data_is_found_sound(url: str) -> None:
     assert damages.found(url) == set()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", DAMAGES.texts)
 def test_damage_is_seen(url: str, name: str) -> None:
     assert damages.seen(url, DAMAGES, name, GUARDS) == SEEN_BY[name]

@@ -39,6 +39,7 @@ def test_sound_holds_are_found_sound(url: str) -> None:
     assert damages.found(url) == set()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", DAMAGES.texts)
 def test_damage_is_seen(url: str, name: str) -> None:
     assert damages.seen(url, DAMAGES, name) == SEEN_BY[name]

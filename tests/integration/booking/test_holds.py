@@ -289,6 +289,7 @@ def test_the_sweep_ends_each_once_and_tells(api: Api, customer: Person, room: UU
     assert (customer.get(f"/holds/{kept['id']}").json or {})["state"] == "active"
 
 
+@pytest.mark.slow
 def test_a_second_is_a_second(customer: Person, other: Person, room: UUID) -> None:
     """With the real clock, and nobody who sweeps."""
     held(customer, workspaceId=room, ttlSeconds=1)

@@ -201,6 +201,7 @@ def test_dates_left_out(customer: Person, room: UUID) -> None:
     assert starts(made["occurrences"]) == [at(9, 0), at(9, 2), at(9, 4)]
 
 
+@pytest.mark.slow
 def test_the_longest_series(customer: Person, room: UUID) -> None:
     made = series(customer, room, "FREQ=DAILY;COUNT=366")
     assert made["booked"] == 366

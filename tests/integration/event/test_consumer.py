@@ -297,6 +297,7 @@ def test_the_command_that_leaves_out_an_event(
     assert entries[0]["before"] == {"position": 1, "lastError": "RuntimeError: never"}
 
 
+@pytest.mark.slow
 def test_the_command_without_a_database(command: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
     assert command("skip-event", "c", "1") == 1

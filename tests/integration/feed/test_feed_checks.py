@@ -25,6 +25,7 @@ def url(module_database_url: str, world: World, api: Api) -> str:
     return module_database_url
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", DAMAGES.texts)
 def test_damage_is_seen(url: str, name: str) -> None:
     seen = damages.seen(url, DAMAGES, name)

@@ -115,6 +115,7 @@ def test_what_will_never_work_is_dead_at_once(post: Post, server: MailServer, mo
     assert server.mails() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mood", ["mailbox busy", "mail postponed", "sender refused", "stalls at MAIL"])
 def test_what_may_work_later_is_tried_again(post: Post, server: MailServer, mood: str) -> None:
     server.mood(mood)

@@ -62,6 +62,7 @@ def test_what_may_work_later(server: MailServer, mood: str) -> None:
     assert server.mails() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mood", ["stalls at QUIT", "is rude at QUIT"])
 def test_what_was_taken_is_taken_whatever_comes_then(server: MailServer, mood: str) -> None:
     server.mood(mood)
@@ -69,6 +70,7 @@ def test_what_was_taken_is_taken_whatever_comes_then(server: MailServer, mood: s
     assert len(server.mails()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mood", ["stalls at MAIL", "stalls at DATA", "keeps and stalls"])
 def test_a_server_that_says_nothing(server: MailServer, mood: str) -> None:
     server.mood(mood)
@@ -132,6 +134,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
 def test_encrypted_and_signed_in(tls: str, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server = MailServer(certificate=str(certificate), tls=tls, password=True)

@@ -14,6 +14,7 @@ POLICY = {"tiers": [{"beforeMinutes": 525600, "refundPercent": 100}, {"beforeMin
 NOTHING: dict[str, Any] = {"tiers": []}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "policy,day,by_staff,refunded,status",
     [

@@ -73,6 +73,7 @@ def test_refunds_in_parts(till: Till) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_simultaneous_refunds_never_exceed_what_was_taken(till: Till) -> None:
     """Eight times 1,500 of 10,009: six fit, whichever they are."""
     customer = till.customer()

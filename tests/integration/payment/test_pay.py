@@ -136,6 +136,7 @@ def test_many_at_once_make_one_payment(till: Till) -> None:
     assert till.effects(payment) == [("capture", 10009)]
 
 
+@pytest.mark.slow
 def test_a_timeout_is_503_and_then_success(till: Till) -> None:
     """The money is taken although nobody heard so; asking again, or the job, finds out, and takes nothing twice."""
     customer = till.customer()

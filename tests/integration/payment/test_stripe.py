@@ -137,6 +137,7 @@ def broken() -> Iterator[str]:
     server.server_close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [500, 503, 429, 401, 409, 0])
 def test_no_usable_answer_is_trouble(broken: str, status: int, caplog: pytest.LogCaptureFixture) -> None:
     """Also a wrong key, which is our mistake; each is asked once, with the key; nothing secret is logged."""

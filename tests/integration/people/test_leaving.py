@@ -208,6 +208,7 @@ def test_what_was_written_with_a_token_that_lived_on_goes_too(person: Person, mo
     assert not found(module_database_url, person.word("late"))
 
 
+@pytest.mark.slow
 def test_a_provider_leaves(client: Client, world: World, boss: Actor, module_database_url: str) -> None:
     mark = f"zp{uuid4().hex[:10]}"
     session = client.register(name=f"{mark} name")

@@ -140,6 +140,7 @@ def test_it_follows_the_database_down_and_up(pg_server: PgServer, run: Run, redi
     _close(client)
 
 
+@pytest.mark.slow
 def test_a_slow_database_is_not_ready(client: Client, database_url: str) -> None:
     """What does not answer within 250 ms is cancelled: here somebody holds the table."""
     with psycopg.connect(database_url) as connection:

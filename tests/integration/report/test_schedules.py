@@ -128,6 +128,7 @@ def test_after_a_sleep_each_missed_one_is_made_once(office: Office, monkeypatch:
     assert len(set(periods(office, schedule))) == 10
 
 
+@pytest.mark.slow
 def test_what_would_be_thrown_away_at_once_is_not_made(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     travel(monkeypatch, "2027-05-01T12:00")
     schedule = scheduled(office)

@@ -95,6 +95,7 @@ def points(some: Some) -> set[int]:
     return {point for a, b in some for point in range(a, b)}
 
 
+@pytest.mark.slow
 @given(intervals, intervals, st.integers(0, 20), st.integers(0, 20))
 @settings(max_examples=300)
 def test_intervals_are_sets_of_points(one: Some, other: Some, lower: int, upper: int) -> None:

@@ -155,6 +155,7 @@ def test_a_group_shares_places_and_units() -> None:
     assert starts(some, Wish("yoga", 30, party=4)) == []
 
 
+@pytest.mark.slow
 def test_a_team_is_found_whenever_there_is_one() -> None:
     some = town()
     some.resources |= {name: Resource(name, BERLIN, "workspace") for name in ("red", "blue")}

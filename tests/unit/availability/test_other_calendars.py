@@ -124,6 +124,7 @@ def test_a_calendar_may_say_only_when_it_is_busy() -> None:
     assert busy(free_busy(f"FREEBUSY:{one}"), lower="2027-03-03") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

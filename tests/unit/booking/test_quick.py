@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
@@ -57,6 +58,7 @@ def test_an_ordinary_body_goes_the_short_way() -> None:
     assert quick.new_booking(ORDINARY) == _slowly(ORDINARY) is not None
 
 
+@pytest.mark.slow
 @given(st.dictionaries(_names, _odd, max_size=4), st.sets(st.sampled_from(list(ORDINARY)), max_size=2))
 def test_whatever_goes_the_short_way_loads_alike(odd: dict[str, Any], left_out: set[str]) -> None:
     data = {name: value for name, value in ORDINARY.items() if name not in left_out} | odd
