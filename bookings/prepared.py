@@ -50,11 +50,15 @@ class HotConnection(Connection[Any]):
 
 
 class Prepared:
-    """A statement under a name, run in one round trip. `binary`: its results come in PostgreSQL's binary form."""
+    """A statement under a name, run in one round trip. `binary`: its results come in PostgreSQL's binary form.
 
-    def __init__(self, name: str, query: LiteralString, *, binary: bool = False) -> None:
+    `anew`: it is planned anew each time, because what suits one question would read everything for another.
+    """
+
+    def __init__(self, name: str, query: LiteralString, *, binary: bool = False, anew: bool = False) -> None:
         self.name = name.encode()
         self.format = int(binary)
+        self._anew = anew
         #: as psycopg takes it, for use inside a transaction
         self.text = query
         self.parameters = tuple(dict.fromkeys(_PLACEHOLDER.findall(query)))
@@ -67,6 +71,7 @@ class Prepared:
         With `prepare` off nothing is kept on the server, for proxies that pool by transaction.
         """
         values = [_TO_TEXT[type(params[name])](params[name]) for name in self.parameters]
+        prepare = prepare and not self._anew
         result = self._execute(connection, values) if prepare else self._unprepared(connection, values)
         if result.status != ExecStatus.TUPLES_OK:
             raise _error(connection, result)

@@ -1,9 +1,18 @@
--- The schema after migration 0051, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0052, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
 CREATE EXTENSION IF NOT EXISTS btree_gist;
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
+
+CREATE OR REPLACE FUNCTION alike_categories(phrase text)
+ RETURNS TABLE(id uuid, likeness real)
+ LANGUAGE sql
+ STABLE ROWS 2
+ SET "pg_trgm.word_similarity_threshold" TO '0.45'
+AS $function$
+    SELECT c.id, word_similarity(phrase, c.name) FROM categories AS c WHERE phrase <% c.name LIMIT 100
+$function$;
 
 CREATE OR REPLACE FUNCTION alike_services(phrase text)
  RETURNS TABLE(id uuid, likeness real)
@@ -577,6 +586,8 @@ CREATE TABLE categories (
     CONSTRAINT categories_pkey PRIMARY KEY (id),
     CONSTRAINT categories_slug_unique UNIQUE (slug)
 );
+CREATE INDEX categories_by_trigrams ON categories USING gin (name gin_trgm_ops) WITH (fastupdate=off);
+CREATE INDEX categories_by_words ON categories USING gin (to_tsvector('simple'::regconfig, name)) WITH (fastupdate=off);
 
 CREATE TABLE closures (
     id uuid NOT NULL,

@@ -30,8 +30,9 @@ _LISTS = {
     for sort, (name, _, _) in _SORTS.items()
     if sort != "relevance"
 }
+# In the order of relevance every word takes the same steps; in others a rare one is sorted, a common one walked to.
 _SEARCHES = {
-    sort: Prepared(f"catalogue.search_by_{name}", getattr(_sql, f"search_by_{name}"))
+    sort: Prepared(f"catalogue.search_by_{name}", getattr(_sql, f"search_by_{name}"), anew=sort != "relevance")
     for sort, (name, _, _) in _SORTS.items()
 }
 _LIST_TOTAL = Prepared("catalogue.list_total", _sql.list_total)

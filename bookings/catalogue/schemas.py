@@ -232,7 +232,9 @@ class ServiceListQuery(CursorQuery):
     q = Text(
         longest=200,
         shortest=1,
-        metadata={"description": "Words of the name or description; typing errors are forgiven."},
+        metadata={
+            "description": "Words of the name, the category or the description; typing errors in names are forgiven."
+        },
     )
     category = Text(longest=80, shortest=1, metadata={"description": "Slug or id."})
     minPrice = _price_bound()

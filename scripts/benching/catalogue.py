@@ -20,6 +20,9 @@ QUESTIONS = (
     ("/services?q=a", "one letter"),
     ("/services?q=session", "a word of every description"),
     ("/services?q=nothing+like+this", "no match"),
+    ("/services?q=wellness", "the name of two categories"),
+    ("/services?q=welness", "the same, misspelt"),
+    ("/services?q=b", "one letter, and the first of four categories"),
     ("/services?q=yoga&category=category-3&sort=price", "a word, a category, by price"),
     ("/services/popular", "popular"),
     ("/services/featured", "featured"),
@@ -27,7 +30,10 @@ QUESTIONS = (
 
 _LOAD = """
 INSERT INTO categories (id, slug, name, created_at, updated_at)
-SELECT category_id(n), 'category-' || n, 'Category ' || n, now(), now() FROM generate_series(1, {categories}) AS n;
+SELECT category_id(n), 'category-' || n,
+       (ARRAY['Wellness', 'Sport', 'Beauty', 'Music', 'School', 'Health', 'Events', 'Food', 'Business',
+              'Travel'])[1 + n % 10] || CASE WHEN n > 10 THEN ' at home' ELSE '' END, now(), now()
+  FROM generate_series(1, {categories}) AS n;
 INSERT INTO services (id, slug, name, description, category_id, durations, currency, price_from, featured, created_at,
                       updated_at)
 SELECT service_id(n), 'service-' || n,

@@ -109,25 +109,50 @@ SELECT id, kind, capacity FROM resources WHERE id = ANY (%(resource_ids)s::uuid[
    AND (%(resource_id)s::uuid IS NULL OR EXISTS (
         SELECT FROM service_resources WHERE service_id = s.id AND resource_id = %(resource_id)s))
 
+-- fragment: headings
+-- The categories whose names hold all words of the question, beginnings of words included.
+headings AS MATERIALIZED (
+    SELECT c.id FROM categories AS c WHERE to_tsvector('simple', c.name) @@ to_tsquery('simple', %(question)s::text))
+
 -- fragment: answers
--- Whether a service holds all words of the question, beginnings of words included. No question: every service does.
-(%(question)s::text = '' OR s.words @@ to_tsquery('simple', %(question)s::text))
+-- Whether a service, or the name of its category, holds all words of the question. No question: every service does.
+(%(question)s::text = '' OR s.words @@ to_tsquery('simple', %(question)s::text)
+    OR s.category_id = ANY (ARRAY(SELECT id FROM headings)))
 
 -- fragment: exact
--- What holds all words of the question, up to the 2,000 that are looked at. As many mean that there may be more.
-exact AS MATERIALIZED (
+-- What holds all words of the question, or whose category does, up to the 2,000 that are looked at. As many mean that
+-- there may be more.
+{headings}, worded AS MATERIALIZED (
     SELECT s.id FROM services AS s
-     WHERE s.words @@ to_tsquery('simple', %(question)s::text) AND {chosen} LIMIT 2000)
+     WHERE s.words @@ to_tsquery('simple', %(question)s::text) AND {chosen} LIMIT 2000),
+exact AS MATERIALIZED (
+    SELECT id FROM worded
+    UNION ALL
+    (SELECT below.id FROM headings CROSS JOIN LATERAL (
+         SELECT s.id FROM services AS s
+          WHERE s.category_id = headings.id AND NOT s.words @@ to_tsquery('simple', %(question)s::text) AND {chosen}
+          LIMIT 2000) AS below
+      LIMIT 2000 - (SELECT count(*) FROM worded)))
 
 -- fragment: many
 -- Whether so many hold the words that walking all services in the wanted order fills a page sooner than sorting them.
 (SELECT count(*) FROM exact) >= 2000
 
+-- fragment: too_few
+-- Whether the words fill no page.
+(SELECT count(*) FROM (SELECT FROM exact LIMIT 10) AS enough) < 10
+
 -- fragment: alike
--- Where the words fill no page, also names that resemble the text.
-SELECT a.id, a.likeness FROM alike_services(%(phrase)s::text) AS a JOIN services AS s ON s.id = a.id
-     WHERE (SELECT count(*) FROM (SELECT FROM exact LIMIT 10) AS enough) < 10 AND {chosen}
-       AND NOT EXISTS (SELECT FROM exact WHERE exact.id = a.id)
+-- Where the words fill no page, also names that resemble the text, and behind them what stands in categories whose names
+-- do.
+SELECT found.id, max(found.rank) AS rank FROM (
+         SELECT s.id, a.likeness / 2 AS rank FROM alike_services(%(phrase)s::text) AS a JOIN services AS s ON s.id = a.id
+          WHERE {too_few} AND {chosen}
+         UNION ALL
+         (SELECT below.id, a.likeness / 8 FROM alike_categories(%(phrase)s::text) AS a CROSS JOIN LATERAL (
+              SELECT s.id FROM services AS s WHERE s.category_id = a.id AND {chosen} LIMIT 1000) AS below
+           WHERE {too_few} LIMIT 1000)) AS found
+      WHERE NOT EXISTS (SELECT FROM exact WHERE exact.id = found.id) GROUP BY found.id
 
 -- fragment: matched
 -- Both, without an order.
@@ -136,30 +161,51 @@ SELECT a.id, a.likeness FROM alike_services(%(phrase)s::text) AS a JOIN services
     UNION ALL
     SELECT id FROM ({alike}) AS resembling)
 
+-- fragment: looked_up
+-- What was matched, one after the other: nobody can tell how many a category holds, and reading all services for three would
+-- cost what there is.
+matched CROSS JOIN LATERAL (
+        SELECT id, name, price_from, rating_average FROM services WHERE id = matched.id LIMIT 1) AS s
+
 -- fragment: rank
 -- How well a service answers: a name counts ten times what a description does.
 ts_rank(s.words, to_tsquery('simple', %(question)s)) AS rank
 
+-- fragment: rank_of_category
+-- How well a service answers whose category has the words in its name: less than by its own name (0.6 for a word; 0.23
+-- for one that only resembles), more than by a description (0.06).
+0.2::real
+
 -- fragment: ranked_exact
 -- What holds all words of the question, with its rank. Ranking a word that all services hold would cost what there is,
--- so it looks at 2,000: those with all words in their names, then others, as they come.
-named AS MATERIALIZED (
+-- so it looks at 2,000: those with all words in their names, then those in a category that has them in its own, then
+-- others, as they come.
+{headings}, named AS MATERIALIZED (
     SELECT s.id, {rank} FROM services AS s
      WHERE to_tsvector('simple', s.name) @@ to_tsquery('simple', %(question)s::text) AND {chosen} LIMIT 2000),
+headed AS MATERIALIZED (
+    SELECT below.id, {rank_of_category} AS rank FROM headings CROSS JOIN LATERAL (
+        SELECT s.id FROM services AS s
+         WHERE s.category_id = headings.id AND NOT s.words @@ to_tsquery('simple', %(question_of_name)s::text) AND {chosen}
+         LIMIT 2000) AS below
+     LIMIT 2000 - (SELECT count(*) FROM named)),
 exact AS MATERIALIZED (
     SELECT id, rank FROM named
     UNION ALL
+    SELECT id, rank FROM headed
+    UNION ALL
     (SELECT s.id, {rank} FROM services AS s
       WHERE s.words @@ to_tsquery('simple', %(question)s)
-        AND NOT s.words @@ to_tsquery('simple', %(question_of_name)s::text) AND {chosen}
-      LIMIT 2000 - (SELECT count(*) FROM named)))
+        AND NOT s.words @@ to_tsquery('simple', %(question_of_name)s::text)
+        AND (s.category_id = ANY (ARRAY(SELECT id FROM headings))) IS NOT TRUE AND {chosen}
+      LIMIT 2000 - (SELECT count(*) FROM named) - (SELECT count(*) FROM headed)))
 
 -- fragment: ranked_matches
 -- Both, ranked: what resembles stands between names and descriptions.
 {ranked_exact}, matched AS MATERIALIZED (
     SELECT id, rank FROM exact
     UNION ALL
-    SELECT id, likeness / 2 FROM ({alike}) AS resembling)
+    SELECT id, rank FROM ({alike}) AS resembling)
 
 -- fragment: recent
 -- How often each service was booked among the latest 2,000 bookings of services, called off ones left out: a look at
@@ -242,14 +288,14 @@ booked AS MATERIALIZED (
 
 -- name: list_by_popularity
 -- The most booked first.
-WITH {recent}, {walked_by_popularity}
+WITH {headings}, {recent}, {walked_by_popularity}
 SELECT {document}, walked.key, s.id, {counted}
   FROM walked JOIN services AS s ON s.id = walked.id ORDER BY walked.key DESC, s.id DESC
 
 -- name: search_by_name
 -- What a text finds, in the order of names.
 WITH {matched}, page AS (
-    (SELECT s.id, s.name AS key FROM matched JOIN services AS s ON s.id = matched.id WHERE NOT {many} AND {by_name})
+    (SELECT s.id, s.name AS key FROM {looked_up} WHERE NOT {many} AND {by_name})
     UNION ALL
     (SELECT s.id, s.name FROM services AS s WHERE {many} AND {chosen} AND {answers} AND {by_name})
 )
@@ -259,7 +305,7 @@ SELECT {document}, page.key, s.id, {counted_matches}
 -- name: search_by_price
 -- What a text finds, the cheapest first.
 WITH {matched}, page AS (
-    (SELECT s.id, s.price_from AS key FROM matched JOIN services AS s ON s.id = matched.id WHERE NOT {many} AND {by_price})
+    (SELECT s.id, s.price_from AS key FROM {looked_up} WHERE NOT {many} AND {by_price})
     UNION ALL
     (SELECT s.id, s.price_from FROM services AS s WHERE {many} AND {chosen} AND {answers} AND {by_price})
 )
@@ -269,7 +315,7 @@ SELECT {document}, page.key, s.id, {counted_matches}
 -- name: search_by_price_descending
 -- What a text finds, the dearest first.
 WITH {matched}, page AS (
-    (SELECT s.id, s.price_from AS key FROM matched JOIN services AS s ON s.id = matched.id WHERE NOT {many} AND {by_price_descending})
+    (SELECT s.id, s.price_from AS key FROM {looked_up} WHERE NOT {many} AND {by_price_descending})
     UNION ALL
     (SELECT s.id, s.price_from FROM services AS s WHERE {many} AND {chosen} AND {answers} AND {by_price_descending})
 )
@@ -279,7 +325,7 @@ SELECT {document}, page.key, s.id, {counted_matches}
 -- name: search_by_rating
 -- What a text finds, the best first.
 WITH {matched}, page AS (
-    (SELECT s.id, s.rating_average AS key FROM matched JOIN services AS s ON s.id = matched.id WHERE NOT {many} AND {by_rating})
+    (SELECT s.id, s.rating_average AS key FROM {looked_up} WHERE NOT {many} AND {by_rating})
     UNION ALL
     (SELECT s.id, s.rating_average FROM services AS s WHERE {many} AND {chosen} AND {answers} AND {by_rating})
 )
