@@ -1,4 +1,4 @@
--- The schema after migration 0052, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0054, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -769,10 +769,10 @@ CREATE TABLE notifications (
     CONSTRAINT notifications_pkey PRIMARY KEY (id),
     CONSTRAINT notifications_audience_known CHECK (audience = ANY (ARRAY['customer'::text, 'provider'::text])),
     CONSTRAINT notifications_channel_known CHECK (channel = ANY (ARRAY['in_app'::text, 'email'::text, 'log'::text])),
-    CONSTRAINT notifications_failed_why CHECK ((status <> ALL (ARRAY['failed'::text, 'dead'::text])) OR last_error IS NOT NULL),
+    CONSTRAINT notifications_failed_why CHECK ((status <> ALL (ARRAY['failed'::text, 'dead'::text, 'skipped'::text])) OR last_error IS NOT NULL),
     CONSTRAINT notifications_once UNIQUE (recipient_id, cause, subject, channel),
     CONSTRAINT notifications_sent_at_known CHECK (status <> 'sent'::text OR sent_at IS NOT NULL),
-    CONSTRAINT notifications_status_known CHECK (status = ANY (ARRAY['queued'::text, 'sending'::text, 'sent'::text, 'failed'::text, 'dead'::text]))
+    CONSTRAINT notifications_status_known CHECK (status = ANY (ARRAY['queued'::text, 'sending'::text, 'sent'::text, 'failed'::text, 'dead'::text, 'skipped'::text]))
 );
 CREATE INDEX notifications_by_booking ON notifications USING btree (booking_id, created_at, id) WHERE booking_id IS NOT NULL;
 CREATE INDEX notifications_by_creation ON notifications USING btree (created_at, id);

@@ -45,11 +45,11 @@ class Delivery:
         registry.register(DELIVER, self.run, timeout=timeout, on_dead=self.bury, at_once=_AT_ONCE, patient=True)
 
     def run(self, payload: Mapping[str, Any], job: Job) -> None:
-        """Send one mail, unless that was done or became pointless: then the mail is dead and says why, and the job is
-        done, because nobody has to look at it. Raises GiveUp, Later, Postponed."""
+        """Send one mail, unless that was done or became pointless: then the mail is skipped and says why, and the job
+        is done, because nobody has to look at it. Raises GiveUp, Later, Postponed."""
         id = UUID(payload["id"])
         row = self._database.run(lambda tx: self._begin(tx, id, job))
-        if row is None:
+        if row is None or row["status"] == rules.SKIPPED:
             return
         if row["status"] == rules.DEAD:
             raise GiveUp("This mail is given up; send it after all with POST /admin/notifications/{id}/retry.")
@@ -72,13 +72,13 @@ class Delivery:
 
     def _begin(self, tx: Tx, id: UUID, job: Job) -> dict[str, Any] | None:
         row = tx.one(_sql.take, {"id": id, "patience": _PATIENCE})
-        if row is None or row["waits"] or row["status"] == rules.DEAD:
+        if row is None or row["waits"] or row["status"] in (rules.DEAD, rules.SKIPPED):
             return row
         reader = account.preferences_of(tx, [row["recipient_id"]])[row["recipient_id"]]
         row |= {"reader": reader, "pointless": _pointless(row, reader)}
         if row["pointless"]:
-            tx.execute(_sql.fail, {"id": id, "status": rules.DEAD, "error": row["pointless"], "bounced": False})
-            job.complete(tx)  # together, or a second run would take it for a mail that was given up
+            tx.execute(_sql.fail, {"id": id, "status": rules.SKIPPED, "error": row["pointless"], "bounced": False})
+            job.complete(tx)  # together: whoever retries the mail at once needs a job of its own
         else:
             tx.execute(_sql.begin, {"id": id})
         return row

@@ -6,7 +6,7 @@ from bookings.errors import Conflict
 
 
 class NotDead(Conflict):
-    """Only a dead letter can be sent again.
+    """Only a dead letter, or a mail that was skipped, can be sent again.
 
     One that is queued, being sent or failed is tried by itself; one that was sent has left. The member
     `notificationStatus` says which of these it is.

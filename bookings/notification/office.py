@@ -40,19 +40,20 @@ def get(database: Database, *, actor: Actor, notification_id: UUID) -> str:
 
 
 def retry(tx: Tx, *, caller: Caller, notification_id: UUID) -> str:
-    """Send a dead letter after all: its JSON. Raises Forbidden, NotFound, NotDead."""
+    """Send a dead letter, or a mail that was skipped, after all: its JSON. Raises Forbidden, NotFound, NotDead."""
     before = _lock(tx, caller, notification_id)
-    if not tx.all(_sql.revive, {"id": notification_id, "cause": None, "limit": 1}):
+    if not tx.execute(_sql.revive, {"id": notification_id}):
         raise NotDead(f"This one is {before['status']}.", notificationStatus=before["status"])
     service.enqueue(tx, notification_id)
     return _audited(tx, caller, "notification.retry", notification_id, before)
 
 
 def retry_all(tx: Tx, *, caller: Caller, body: Mapping[str, Any]) -> dict[str, int]:
-    """Send the oldest dead letters after all, REVIVED at most: how many. Raises Forbidden."""
+    """Send the oldest dead letters after all, REVIVED at most, and nothing that was skipped: how many. Raises
+    Forbidden."""
     require_admin(caller.actor)
     cause = body.get("cause")
-    revived = tx.all(_sql.revive, {"id": None, "cause": cause, "limit": REVIVED})
+    revived = tx.all(_sql.revive_oldest, {"cause": cause, "limit": REVIVED})
     for row in revived:
         service.enqueue(tx, row["id"])
     after = {"retried": len(revived)}

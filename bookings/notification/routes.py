@@ -104,7 +104,7 @@ def row(notification_id: UUID) -> Answer:
 @blueprint.post("/admin/notifications/<uuid:notification_id>/retry")
 @endpoint(answers={200: NotificationRow}, problems=(Forbidden, NotFound, NotDead))
 def retry(notification_id: UUID) -> Answer:
-    """Send a dead letter after all. For admins."""
+    """Send a dead letter, or a mail that was skipped, after all, if it is of any use now. For admins."""
     who = caller()
     return http.run(lambda tx: Answer(office.retry(tx, caller=who, notification_id=notification_id)))
 

@@ -32,7 +32,9 @@ CAUSES: Mapping[str, tuple[str, ...]] = {
 }
 LANGUAGES = ("en", "de")
 
-QUEUED, SENDING, SENT, FAILED, DEAD = STATUSES = ("queued", "sending", "sent", "failed", "dead")
+STATUSES = ("queued", "sending", "sent", "failed", "dead", "skipped")
+#: DEAD has failed for good; SKIPPED was of no use any more when its turn came
+QUEUED, SENDING, SENT, FAILED, DEAD, SKIPPED = STATUSES
 #: what still is to be sent
 OPEN = (QUEUED, SENDING, FAILED)
 #: a booking that a reminder may still speak of

@@ -28,7 +28,10 @@ class InboxQuery(_Paged):
 class RowsQuery(_Paged):
     """Which notifications of all, newest first."""
 
-    status = fields.String(validate=validate.OneOf(STATUSES))
+    status = fields.String(
+        validate=validate.OneOf(STATUSES),
+        metadata={"description": "dead: failed for good. skipped: of no use any more when its turn came."},
+    )
     channel = fields.String(validate=validate.OneOf(CHANNELS))
     cause = fields.String(validate=validate.OneOf(tuple(CAUSES)))
     recipientId = fields.UUID()

@@ -52,14 +52,14 @@ SELECT n.id, n.recipient_id, b.user_id
 
 -- name: impossible_state
 -- What is in the app or in the log is there at once; a mail that is sent was tried or reported, and says when; one that
--- failed says why.
+-- failed or was skipped says why.
 SELECT id, channel, status, attempts, sent_at, delivered_at, last_error
   FROM notifications
  WHERE (channel <> 'email' AND (status <> 'sent' OR attempts > 0 OR delivered_at IS NOT NULL))
     OR (channel <> 'in_app' AND read_at IS NOT NULL)
     OR (status = 'sent' AND sent_at IS NULL)
     OR (channel = 'email' AND status = 'sent' AND attempts = 0 AND delivered_at IS NULL)
-    OR (status IN ('failed', 'dead') AND last_error IS NULL)
+    OR (status IN ('failed', 'dead', 'skipped') AND last_error IS NULL)
 
 -- name: mail_without_job
 -- Every mail that is still to be sent is the job of somebody, or its job has died and is about to say so.

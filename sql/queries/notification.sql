@@ -149,7 +149,7 @@ SELECT 'notification.sent', ARRAY['user:' || recipient_id], json_build_object(
   FROM done WHERE first
 
 -- name: fail
--- An attempt failed, or it is given up. What was sent meanwhile stays sent, unless it came back (`bounced`).
+-- An attempt failed, or it is given up or skipped. What was sent meanwhile stays sent, unless it came back (`bounced`).
 UPDATE notifications SET status = %(status)s, last_error = %(error)s, updated_at = now()
  WHERE id = %(id)s AND channel = 'email'
    AND (status IN ('queued', 'sending', 'failed') OR (status = 'sent' AND %(bounced)s::boolean))
@@ -191,11 +191,15 @@ SELECT n.status, n.channel, {fate}::text AS document FROM notifications AS n WHE
 SELECT n.status, n.channel, {fate} AS document FROM notifications AS n WHERE n.id = %(id)s FOR UPDATE
 
 -- name: revive
--- Dead mails are to be sent after all: one, or the oldest of them.
+-- A mail that is dead, or was skipped, is to be sent after all, if it is of any use now.
+UPDATE notifications SET status = 'queued', sent_at = NULL, delivered_at = NULL, updated_at = now()
+ WHERE id = %(id)s AND channel = 'email' AND status IN ('dead', 'skipped')
+
+-- name: revive_oldest
+-- The oldest mails that are dead are to be sent after all.
 UPDATE notifications SET status = 'queued', sent_at = NULL, delivered_at = NULL, updated_at = now()
  WHERE id IN (SELECT id FROM notifications
-               WHERE channel = 'email' AND status = 'dead' AND (%(id)s::uuid IS NULL OR id = %(id)s)
-                 AND (%(cause)s::text IS NULL OR cause = %(cause)s)
+               WHERE channel = 'email' AND status = 'dead' AND (%(cause)s::text IS NULL OR cause = %(cause)s)
                ORDER BY created_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
 RETURNING id
 

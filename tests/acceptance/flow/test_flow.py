@@ -44,15 +44,15 @@ def assert_told_once(walk: Walk, may_be_late: tuple[str, ...]) -> None:
     def waiting() -> list[dict[str, object]]:
         return walk.house.rows(
             """SELECT cause, status FROM notifications
-                WHERE booking_id = %s AND channel = 'email' AND status NOT IN ('sent', 'dead')""",
+                WHERE booking_id = %s AND channel = 'email' AND status NOT IN ('sent', 'dead', 'skipped')""",
             walk.booking["id"],
         )
 
     until(lambda: not waiting(), f"end to waiting mails {waiting()}")
-    dead = walk.house.rows(
-        "SELECT cause FROM notifications WHERE booking_id = %s AND status = 'dead'", walk.booking["id"]
+    skipped = walk.house.rows(
+        "SELECT cause FROM notifications WHERE booking_id = %s AND status = 'skipped'", walk.booking["id"]
     )
-    too_late = {row["cause"] for row in dead}
+    too_late = {row["cause"] for row in skipped}
     assert too_late <= set(may_be_late)
     for person, causes in ((walk.customer, CUSTOMER_MAILS), (walk.provider, PROVIDER_MAILS)):
         rows = walk.house.rows(

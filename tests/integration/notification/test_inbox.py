@@ -215,3 +215,26 @@ def test_all_dead_letters_of_a_cause(post: Post) -> None:
     assert call(post, admin, "GET", "/admin/notifications?status=dead").json["total"] == 0
     post.work()
     assert call(post, admin, "GET", f"/admin/notifications/{row['id']}").json["status"] == "sent"
+
+
+def test_what_was_skipped_is_no_dead_letter(post: Post) -> None:
+    """All dead letters are tried again without it; named by itself it is judged anew."""
+    admin, row = post.world.admin(), mail_of(post)
+    post.world.query("UPDATE users SET disabled_at = now() WHERE id = %s", row["recipient_id"])
+    post.work()
+    path = f"/admin/notifications/{row['id']}"
+    assert call(post, admin, "GET", path).json["status"] == "skipped"
+    skipped = call(post, admin, "GET", "/admin/notifications?status=skipped").json["items"]
+    assert str(row["id"]) in {item["id"] for item in skipped}
+    assert {item["status"] for item in skipped} == {"skipped"}
+    assert call(post, admin, "GET", "/admin/notifications?status=dead").json["total"] == 0
+    assert call(post, admin, "GET", "/admin/overview").json["backlog"]["notifications"]["dead"] == 0
+    assert call(post, admin, "POST", "/admin/notifications/retry").json == {"retried": 0}
+    assert call(post, admin, "GET", path).json["status"] == "skipped"
+    assert call(post, admin, "POST", f"{path}/retry").json["status"] == "queued"
+    post.work()
+    assert call(post, admin, "GET", path).json["status"] == "skipped"
+    post.world.query("UPDATE users SET disabled_at = NULL WHERE id = %s", row["recipient_id"])
+    assert call(post, admin, "POST", f"{path}/retry").json["status"] == "queued"
+    post.work()
+    assert call(post, admin, "GET", path).json["status"] == "sent"

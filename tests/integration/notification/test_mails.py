@@ -222,7 +222,7 @@ def test_and_when_it_is_sent(post: Post, server: MailServer) -> None:
         "The recipient has turned such mails off.",
         "The account is closed.",
     }
-    assert {row["status"] for row in post.rows(id)} == {"dead"}
+    assert {row["status"] for row in post.rows(id)} == {"skipped"}
     assert post.jobs(id) == {"done"}, "nobody has to look at it"
 
 
@@ -240,7 +240,7 @@ def test_what_waits_for_whoever_is_erased_leaves_nothing_to_look_at(post: Post, 
     server.empty()
     post.work(patience=2)
     mine = [row for row in post.rows(id) if row["recipient_id"] == customer.id]
-    assert {(row["status"], row["last_error"]) for row in mine} == {("dead", "The account is closed.")}
+    assert {(row["status"], row["last_error"]) for row in mine} == {("skipped", "The account is closed.")}
     assert [to for to, _ in subjects(server)] == [f"{provider.id}@example.com"] * 2
     assert post.jobs(id) == {"done"}
 
@@ -252,7 +252,7 @@ def test_a_mail_that_is_no_use_is_sent_after_all_when_it_is_again(post: Post, se
     post.world.query("UPDATE users SET disabled_at = now() WHERE id = %s", customer.id)
     post.work()
     (row,) = [row for row in post.rows(id) if row["recipient_id"] == customer.id]
-    assert row["status"] == "dead"
+    assert row["status"] == "skipped"
     post.world.query("UPDATE users SET disabled_at = NULL WHERE id = %s", customer.id)
     token = post.app.extensions["tokens"].issue(post.world.admin())
     path = f"/admin/notifications/{row['id']}/retry"
@@ -292,7 +292,7 @@ def test_a_late_reminder_of_what_is_not_is_not_sent(post: Post, server: MailServ
     server.empty()
     post.work()
     (row,) = [row for row in post.rows(id) if row["cause"] == "reminder"]
-    assert row["status"] == "dead"
+    assert row["status"] == "skipped"
     assert row["last_error"] in ("The booking is cancelled by now.", "The booking has moved to another time.")
     assert post.jobs(id) == {"done"}
     assert server.mails() == []
