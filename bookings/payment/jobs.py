@@ -98,13 +98,13 @@ def read_notice(cashier: Cashier, gateway: str, event_id: str) -> None:
 
 
 def reconcile(database: Database, settings: Settings) -> int:
-    """Have the gateway asked about payments that have been in between for too long, and take up again what was
-    forgotten; how many they are."""
+    """Have the gateway asked about payments that have been in between for too long or were declined lately, and take up
+    again what was forgotten; how many they are."""
     params = {"waiting": WAITING, "reserved": RESERVED, "ttl": settings.payment_ttl, "limit": _BATCH}
 
     def work(tx: Tx) -> int:
-        payments, errands = tx.all(_sql.in_between, params), tx.all(_sql.forgotten_errands, params)
-        notices = tx.all(_sql.forgotten_notices, params)
+        payments = tx.all(_sql.in_between, params) + tx.all(_sql.declined, params)
+        errands, notices = tx.all(_sql.forgotten_errands, params), tx.all(_sql.forgotten_notices, params)
         for payment in payments:
             ledger.have_asked(tx, payment["id"])
         for errand in errands:

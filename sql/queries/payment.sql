@@ -221,6 +221,15 @@ SELECT id FROM payments
    AND asked_at < now() - CASE status WHEN 'authorized' THEN %(reserved)s::interval ELSE %(waiting)s::interval END
  ORDER BY asked_at LIMIT %(limit)s
 
+-- name: declined
+-- Payments that were declined, which the payer may finish after all, with another card for instance: asked about for as
+-- long as bookings wait for money, and once more when that is over. (A day more is for workers that were away.)
+SELECT id FROM payments
+ WHERE status = 'failed' AND gateway_ref IS NOT NULL AND gateway <> 'manual'
+   AND asked_at < now() - %(waiting)s::interval AND asked_at < created_at + %(ttl)s::interval
+   AND created_at > now() - %(ttl)s::interval - interval '1 day'
+ ORDER BY asked_at LIMIT %(limit)s
+
 -- name: forgotten_errands
 -- What a gateway should have been told long ago: its job may be dead.
 SELECT id, payment_id FROM payment_operations WHERE state = 'pending' AND created_at < now() - %(waiting)s::interval
