@@ -74,7 +74,7 @@ class JobBacklog(Schema):
 
 
 class NotificationBacklog(Schema):
-    """Mails that are not sent."""
+    """Mails that wait, and those that failed; not those that were skipped."""
 
     queued = fields.Integer(required=True)
     failed = fields.Integer(required=True)
