@@ -119,7 +119,7 @@ SEEN_BY = {
     "consumer_that_read_the_future": {"job.consumer_ahead_of_events"},
 }
 #: whose damages lie beside their own tests: tests/integration/<domain>/
-ELSEWHERE = {"availability", "payment", "hold", "waitlist", "feed"}
+ELSEWHERE = {"availability", "payment", "hold", "waitlist", "feed", "overview"}
 DAMAGES = queries.load("damages", Path(__file__).parent)
 
 

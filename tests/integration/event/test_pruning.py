@@ -64,6 +64,8 @@ class Past:
         first = service.newest(self.database) + 1
         service.place(self.database, 1000)
         self.world.query("UPDATE events SET placed_at = placed_at - %s WHERE position >= %s", past, first)
+        # What the dashboard's consumer would have done before anything went.
+        self.world.query("SELECT overview_recount_bookings('2000-01-01Z', '9000-01-01Z')")
 
     def left(self) -> list[int]:
         """The positions that are left."""
