@@ -1,4 +1,5 @@
 -- The schema after migration 0054, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0052, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -79,6 +80,18 @@ BEGIN
             USING ERRCODE = 'check_violation', CONSTRAINT = 'bookings_transition_allowed';
     END IF;
     RETURN NEW;
+END $function$;
+
+CREATE OR REPLACE FUNCTION bookings_keep_departures()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    DELETE FROM booking_departures WHERE booking_id = NEW.id AND resource_id = ANY (NEW.resource_ids);
+    INSERT INTO booking_departures (resource_id, booking_id, version, start_at, end_at, left_at)
+    SELECT resource_id, NEW.id, NEW.version, OLD.start_at, OLD.end_at, NEW.updated_at
+      FROM unnest(OLD.resource_ids) AS resource_id WHERE resource_id <> ALL (NEW.resource_ids);
+    RETURN NULL;
 END $function$;
 
 CREATE OR REPLACE FUNCTION claimed_together(claimed bigint, wanted integer)
@@ -461,6 +474,16 @@ CREATE INDEX audit_entries_by_time ON audit_entries USING brin (at);
 CREATE TRIGGER audit_entries_append_only BEFORE DELETE OR UPDATE ON audit_entries FOR EACH ROW EXECUTE FUNCTION refuse_change_but_erase('before', 'after');
 CREATE TRIGGER audit_entries_never_emptied BEFORE TRUNCATE ON audit_entries FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
+CREATE TABLE booking_departures (
+    resource_id uuid NOT NULL,
+    booking_id uuid NOT NULL,
+    version integer NOT NULL,
+    start_at timestamp with time zone NOT NULL,
+    end_at timestamp with time zone NOT NULL,
+    left_at timestamp with time zone NOT NULL,
+    CONSTRAINT booking_departures_pkey PRIMARY KEY (resource_id, booking_id)
+);
+
 CREATE TABLE booking_history (
     booking_id uuid NOT NULL,
     version integer NOT NULL,
@@ -534,6 +557,7 @@ CREATE INDEX bookings_unanswered ON bookings USING btree (start_at) WHERE policy
 CREATE INDEX bookings_unattended ON bookings USING btree (start_at) WHERE policy IS NOT NULL AND status = 'confirmed'::text;
 CREATE INDEX bookings_unpaid ON bookings USING btree (created_at) WHERE payment_required AND (payment_status = ANY (ARRAY['unpaid'::text, 'requires_action'::text, 'failed'::text]));
 CREATE TRIGGER bookings_change BEFORE UPDATE ON bookings FOR EACH ROW EXECUTE FUNCTION bookings_check_change();
+CREATE TRIGGER bookings_departed AFTER UPDATE OF resource_ids ON bookings FOR EACH ROW WHEN (old.resource_ids <> new.resource_ids) EXECUTE FUNCTION bookings_keep_departures();
 CREATE TRIGGER bookings_never_deleted BEFORE DELETE ON bookings FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER bookings_never_emptied BEFORE TRUNCATE ON bookings FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 

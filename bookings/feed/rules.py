@@ -31,6 +31,9 @@ def entry(booking: Mapping[str, Any], *, kind: str, mine: bool, locale: str, bas
     }
     if kind == "busy":
         return ical.Entry(**facts, summary=_BUSY.get(locale[:2].lower(), "Busy"))
+    if booking["departed"]:
+        # Whose it was needs no more than to recognise what goes; the rest is the new one's business.
+        return ical.Entry(**facts, summary=booking["service"] or ", ".join(booking["resources"]))
     what = booking["service"] or booking["title"] or ", ".join(booking["resources"]) or "…"
     return ical.Entry(
         **facts,

@@ -51,16 +51,29 @@ feed AS (
 b.start_at >= %(earliest_start)s::timestamptz AND b.start_at < %(until)s::timestamptz AND b.end_at >= %(since)s::timestamptz
   AND (b.status NOT IN ('cancelled', 'declined') OR b.updated_at >= %(since)s)
 
+-- fragment: current
+-- What is shown of booking `b`.
+b.id, b.version, b.created_at, b.updated_at, b.start_at, b.end_at, b.status, b.title, b.location, b.party_size,
+           b.user_id, b.service_id, b.resource_ids, false AS departed
+
 -- fragment: shown
--- The bookings of a feed.
+-- The bookings of a feed. One that was passed on to another resource is cancelled here, as it was when it left: what it
+-- has become since only those may see whom it concerns.
 shown AS (
-    SELECT b.* FROM feed JOIN bookings AS b ON b.user_id = feed.user_id WHERE feed.resource_id IS NULL AND {within}
+    SELECT {current} FROM feed
+      JOIN bookings AS b ON b.user_id = feed.user_id WHERE feed.resource_id IS NULL AND {within}
     UNION ALL
-    SELECT b.* FROM feed
+    SELECT {current} FROM feed
       JOIN allocations AS a ON a.resource_id = feed.resource_id
                            AND a.start_at >= %(earliest_start)s AND a.start_at < %(until)s
       JOIN bookings AS b ON b.id = a.booking_id
      WHERE {within}
+    UNION ALL
+    SELECT b.id, d.version, b.created_at, d.left_at, d.start_at, d.end_at, 'cancelled', NULL, NULL, 1,
+           b.user_id, b.service_id, ARRAY[d.resource_id], true
+      FROM feed JOIN booking_departures AS d ON d.resource_id = feed.resource_id JOIN bookings AS b ON b.id = d.booking_id
+     WHERE d.left_at >= %(since)s AND d.end_at >= %(since)s
+       AND d.start_at >= %(earliest_start)s AND d.start_at < %(until)s
 )
 
 -- name: state
@@ -89,12 +102,12 @@ b.id, b.version, b.created_at, b.updated_at, b.start_at, b.end_at, b.status, b.t
 -- name: entries
 -- The text of a feed, by time, and no more than a calendar program can bear.
 WITH {feed}, {shown}
-SELECT {entry} FROM shown AS b JOIN users AS c ON c.id = b.user_id LEFT JOIN services AS s ON s.id = b.service_id
+SELECT {entry}, b.departed FROM shown AS b JOIN users AS c ON c.id = b.user_id LEFT JOIN services AS s ON s.id = b.service_id
  ORDER BY b.start_at, b.id LIMIT %(limit)s
 
 -- name: booking
 -- One booking for someone entitled to it, and whether they are its customer.
-SELECT {entry}, b.user_id = %(actor_id)s AS mine
+SELECT {entry}, false AS departed, b.user_id = %(actor_id)s AS mine
   FROM bookings AS b JOIN users AS c ON c.id = b.user_id LEFT JOIN services AS s ON s.id = b.service_id
  WHERE b.id = %(id)s::uuid AND {booking.visible}
 

@@ -70,6 +70,7 @@ HELD = {
 IMPERSONAL = {
     "allocations": "times of bookings, which are exported",
     "assignment_turns": "turns of resources",
+    "booking_departures": "times of bookings, which are exported",
     "booking_transitions": "the state machine",
     "categories": "the catalogue",
     "event_consumers": "cursors; errors name events",

@@ -29,8 +29,9 @@ from tests.support.people import Client
 Json = dict[str, Any]
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 #: what a machine makes; people stay
-_EMPTY = """TRUNCATE allocations, bookings, series, holds, booking_history, reminders, outbox, closures, schedule_days,
-            schedules, service_requirements, service_resources, services, audit_entries, resources CASCADE"""
+_EMPTY = """TRUNCATE allocations, bookings, booking_departures, series, holds, booking_history, reminders, outbox,
+            closures, schedule_days, schedules, service_requirements, service_resources, services, audit_entries,
+            resources CASCADE"""
 _numbers = itertools.count(1)
 
 

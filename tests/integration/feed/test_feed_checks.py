@@ -13,6 +13,7 @@ from tests.support import damages
 
 SEEN_BY = {
     "feed_that_outlived_its_user": {"feed.feed_of_somebody_erased"},
+    "departure_that_came_back": {"feed.departed_and_there"},
     "feeds_without_end": {"feed.too_many_feeds"},
 }
 DAMAGES = queries.load("damages", Path(__file__).parent)
@@ -20,8 +21,10 @@ DAMAGES = queries.load("damages", Path(__file__).parent)
 
 @pytest.fixture(scope="module")
 def url(module_database_url: str, world: World, api: Api) -> str:
-    """Somebody with a feed."""
-    assert api.as_(world.user()).call("POST", "/calendar-feeds", {}).status_code == 201
+    """Somebody with a feed and a booking."""
+    customer = api.as_(world.user())
+    assert customer.call("POST", "/calendar-feeds", {}).status_code == 201
+    customer.booked(providerId=world.provider().id)
     return module_database_url
 
 

@@ -110,6 +110,42 @@ def test_an_owner_sees_who_comes_and_busy_tells_times_alone(
         assert word not in text
 
 
+def test_what_was_passed_on_is_cancelled_where_it_was(
+    api: Api, world: World, anna: Person, doctor: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Programs that only add would keep it for ever; where it goes and what becomes of it is not told there."""
+    colleague, admin = api.as_(world.provider()), api.as_(world.admin())
+    feeds = {kind: made(doctor, resourceId=str(doctor.id), kind=kind) for kind in ("full", "busy")}
+    theirs, mine = made(colleague, resourceId=str(colleague.id)), made(anna)
+    booking = anna.booked(7, 8, providerId=doctor.id, title=TITLE, location="Hidden place")
+    uid, start = f"booking-{booking['id']}@bookings", datetime.fromisoformat(booking["startAt"])
+
+    def seen(feed: Json) -> tuple[int, str, datetime]:
+        event = entries(read(api.app, feed))[uid]
+        return int(event["sequence"]), str(event["status"]), event["dtstart"].dt
+
+    before = read(api.app, feeds["full"])
+    assert seen(feeds["full"]) == (1, "TENTATIVE", start)
+    assert admin.act(booking, "reassign", resourceId=str(colleague.id)).status_code == 200
+    later = start + timedelta(hours=3)
+    anna.change(booking, startAt=later.isoformat(), title="Secret")
+    for feed in feeds.values():
+        assert seen(feed) == (2, "CANCELLED", start)
+        text = read(api.app, feed).text
+        for word in ("Sieglinde", "Secret", "Hidden", "customer", f"/bookings/{booking['id']}"):
+            assert word not in text
+    assert seen(theirs) == seen(mine) == (3, "TENTATIVE", later)
+    after = read(api.app, feeds["full"], If_None_Match=before.headers["ETag"])
+    assert after.status_code == 200
+    assert read(api.app, feeds["full"], If_None_Match=after.headers["ETag"]).status_code == 304
+    assert admin.act(booking, "reassign", resourceId=str(doctor.id)).status_code == 200
+    assert seen(feeds["full"]) == seen(mine) == (4, "TENTATIVE", later)
+    assert seen(theirs) == (4, "CANCELLED", later)
+    monkeypatch.setattr(clock, "now", lambda: datetime.now(UTC) + timedelta(days=31))
+    assert uid in entries(read(api.app, feeds["full"]))
+    assert uid not in entries(read(api.app, theirs))
+
+
 def test_asking_again_costs_one_statement_and_no_text(
     api: Api, anna: Person, doctor: Person, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
