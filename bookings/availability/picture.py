@@ -114,6 +114,8 @@ class Picture:
     no_shows: Mapping[int, int] = field(default_factory=dict)
     #: of a booking that moves: what was agreed about moving it, and whether each allows it now
     agreed: Mapping[str, bool] = field(default_factory=dict)
+    #: its `policy`
+    policy: Mapping[str, Any] = field(default_factory=dict)
     #: what the customer has booked around the time, when caps of customers matter
     customer: tuple[Booked, ...] = ()
 
@@ -128,6 +130,11 @@ class Picture:
     def candidates(self) -> list[Candidate]:
         """All of them, each once."""
         return list({one.id: one for group in self.groups for one in group.candidates}.values())
+
+    @property
+    def leading(self) -> list[Schedule]:
+        """The schedules of all who could deliver; where nobody does, what holds for everybody."""
+        return [one.schedule for group in self.groups if group.leads for one in group.candidates] or [self.general]
 
     @property
     def business_zone(self) -> ZoneInfo:

@@ -1,4 +1,4 @@
-"""What people ask: when can I come, and why not then. Reads a picture, asks slots.py, writes the answer."""
+"""What people ask: when can I come. Reads a picture, asks slots.py, writes the answer (explaining.py: why not then)."""
 
 from __future__ import annotations
 
@@ -13,23 +13,19 @@ import orjson
 
 from bookings import clock
 from bookings.auth import Actor
-from bookings.availability import assignment, hours, service, slots
-from bookings.availability.lanes import MEANINGS, dates_of
+from bookings.availability import hours, service, slots
+from bookings.availability.lanes import dates_of
 from bookings.availability.picture import Picture
 from bookings.availability.slot_schemas import MOST_DAYS, MOST_STARTS
-from bookings.availability.slots import Slot, Verdict
+from bookings.availability.slots import Slot
 from bookings.config import Settings
 from bookings.db import Database
 from bookings.errors import Forbidden, Invalid, Unauthorized
-from bookings.fields import instant_text
 
 _DAY = 86_400
 _FIRST = date(1970, 1, 1).toordinal()
-#: so many resources of a group are explained
-EXPLAINED = 50
-#: what others are not told apart: whether somebody is away or has customers
-_TAKEN, _OF_TAKEN = "taken", ("closures", "claims")
-_MEANS_TAKEN = "Nobody else has it, and its owner is there."
+#: how far a search looks when nobody says it
+A_WEEK = timedelta(days=7)
 Answer = dict[str, Any]
 
 
@@ -37,7 +33,7 @@ def find(database: Database, *, settings: Settings, actor: Actor | None, query: 
     """Every start that can be booked between two bounds, by local date. Raises Invalid, Unauthorized, Forbidden."""
     zone = ZoneInfo(query.get("timeZone") or settings.business_time_zone)
     lower, upper = bounds(query.get("from_"), query.get("to"), zone)
-    picture = _read(database, settings, actor, query, lower, upper)
+    picture = read(database, settings, actor, query, lower, upper)
     starts = _few(slots.starts_of(picture), upper - lower)
     found = slots.find(picture, starts)
     told = _ranges(starts, found, zone) if query["format"] == "range" else _times(found, zone)
@@ -65,7 +61,7 @@ def bounds(first: date | datetime | None, last: date | datetime | None, zone: Zo
     now = clock.now().replace(microsecond=0)
     lower = now if first is None else _instant(first, zone)
     if last is None:
-        upper = lower + timedelta(days=7)
+        upper = lower + A_WEEK
     else:
         upper = _instant(last, zone) if isinstance(last, datetime) else _instant(last + timedelta(days=1), zone)
     if upper <= lower:
@@ -82,7 +78,7 @@ def _instant(bound: date | datetime, zone: ZoneInfo) -> datetime:
     return datetime.fromtimestamp(hours.instant(bound, 0, zone), UTC)
 
 
-def _read(
+def read(
     database: Database,
     settings: Settings,
     actor: Actor | None,
@@ -90,7 +86,10 @@ def _read(
     lower: datetime,
     upper: datetime,
 ) -> Picture:
-    """Raises Invalid, Unauthorized, Forbidden."""
+    """The picture of what somebody would book, for starts between two instants.
+
+    Raises Invalid, Unauthorized, Forbidden.
+    """
     customer_id = query.get("userId", actor.id if actor else None)
     if customer_id and actor is None:
         raise Unauthorized
@@ -236,59 +235,3 @@ def _date_text(day: int) -> str:
 @lru_cache(maxsize=4096)
 def _clock_text(second: int) -> str:
     return f"T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}Z"
-
-
-def explain(database: Database, *, settings: Settings, actor: Actor | None, query: Mapping[str, Any]) -> Answer:
-    """Whether one start can be booked, and what every rule says of it. Raises Invalid, Unauthorized, Forbidden."""
-    at: datetime = query["at"]
-    picture = _read(database, settings, actor, query, at, at + timedelta(seconds=1))
-    found = slots.at(picture, at)
-    few = picture.only(lambda group: group.candidates[:EXPLAINED])
-    verdicts = slots.explain(few, at)
-    assigned = service.assigned(database, picture, found, at)
-    free_ids = [{one.id for one in free} for free in found.free]
-    return {
-        "serviceId": query["serviceId"],
-        "startAt": instant_text(at),
-        "endAt": instant_text(at + timedelta(seconds=picture.terms.length)),
-        "bookable": found.enough,
-        "rules": [_told(one) for one in verdicts if one.resource_id is None],
-        "groups": [
-            {
-                "needed": group.count,
-                "delivers": group.leads,
-                "free": len(free),
-                "candidates": len(all_.candidates),
-                "resources": [
-                    {
-                        "resourceId": one.id,
-                        "allowed": one.id in free,
-                        "rules": _rules_of(
-                            [v for v in verdicts if v.resource_id == one.id and v.leads == group.leads],
-                            openly=actor is not None and (actor.is_admin or actor.id == one.owner_id),
-                        ),
-                    }
-                    for one in group.candidates
-                ],
-            }
-            for group, all_, free in zip(few.groups, picture.groups, free_ids, strict=True)
-        ],
-        "assignment": assignment.document(assigned) if assigned else None,
-    }
-
-
-def _rules_of(verdicts: Sequence[Verdict], *, openly: bool) -> list[Answer]:
-    """What the rules say of a resource. When its owner is away is nobody else's business, as in free-busy: else its
-    time off and other calendars could be found out by asking for one time after another."""
-    if openly:
-        return [_told(one) for one in verdicts]
-    taken = {
-        "rule": _TAKEN,
-        "allowed": all(one.allowed for one in verdicts if one.rule in _OF_TAKEN),
-        "message": _MEANS_TAKEN,
-    }
-    return [*(_told(one) for one in verdicts if one.rule not in _OF_TAKEN), taken]
-
-
-def _told(verdict: Verdict) -> Answer:
-    return {"rule": verdict.rule, "allowed": verdict.allowed, "message": MEANINGS[verdict.rule]}

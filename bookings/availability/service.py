@@ -181,7 +181,8 @@ def read_move(
     reason = moves.refused(booking, clock.now(), by_customer=actor.id == customer_id)
     agreed = {rule: rule != reason for rule in (moves.STATUS, moves.CUTOFF, moves.NUMBER)}
     asked |= {"customer_id": customer_id}
-    return booking, _settled(reader, replace(found, agreed=agreed), terms_of_booking(booking), asked)
+    found = replace(found, agreed=agreed, policy=booking["policy"] or {})
+    return booking, _settled(reader, found, terms_of_booking(booking), asked)
 
 
 def read_booking(

@@ -9,7 +9,7 @@ from flask import Blueprint, current_app
 
 from bookings import auth, http
 from bookings.answer import Answer
-from bookings.availability import searching
+from bookings.availability import explaining, searching
 from bookings.availability.slot_schemas import ExplainQuery, Explanation, SlotAnswer, SlotQuery
 from bookings.errors import Forbidden, Invalid, Unauthorized
 from bookings.http import database, endpoint
@@ -31,6 +31,9 @@ def find(query: Mapping[str, Any]) -> Answer:
 @blueprint.get("/availability/explain")
 @endpoint(query=ExplainQuery, answers={200: Explanation}, problems=(Invalid, Unauthorized, Forbidden))
 def explain(query: Mapping[str, Any]) -> Answer:
-    """Why a service can or cannot be booked at one time: every rule that is asked, in order."""
+    """Why a service can or cannot be booked at one time: every rule that is asked, in order.
+
+    With a token it also says what the rules demand, and which layer says so.
+    """
     settings = current_app.extensions["settings"]
-    return Answer(http.dump(searching.explain(database(), settings=settings, actor=auth.if_signed_in(), query=query)))
+    return Answer(http.dump(explaining.explain(database(), settings=settings, actor=auth.if_signed_in(), query=query)))

@@ -163,6 +163,20 @@ class RuleVerdict(Schema):
     )
     allowed = fields.Boolean(required=True)
     message = fields.String(required=True, metadata={"description": "What the rule demands."})
+    value = fields.Raw(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "How much it demands, as the schedules say it (minutes, a window, caps, the hours of that "
+            "local date); of `customerCaps` by layer. null: nothing, or the caller is not signed in."
+        },
+    )
+    layer = fields.String(
+        required=True,
+        allow_none=True,
+        validate=validate.OneOf(("resource", "service", "business", "default")),
+        metadata={"description": "Which layer says so; null: none, or the caller is not signed in."},
+    )
 
 
 class ResourceVerdict(Schema):
@@ -190,6 +204,14 @@ class Explanation(Schema):
     startAt = Instant(required=True)
     endAt = Instant(required=True)
     bookable = fields.Boolean(required=True)
+    nextStartAt = Instant(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "Where it is not bookable: the next start that is, as `GET /slots` shows it, within a week "
+            "of when notice and booking window let it be booked. null: there is none."
+        },
+    )
     rules = fields.List(
         fields.Nested(RuleVerdict), required=True, metadata={"description": "Those that concern no resource."}
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
 from tests.factories import World
-from tests.integration.availability.counter import NINE_TO_TWELVE, at, booked, closed, says
+from tests.integration.availability.counter import DAY, NINE_TO_TWELVE, at, booked, closed, says, starts
 from tests.integration.booking.api import Api, Person
 from tests.integration.catalogue.shop import Shop
 
@@ -83,3 +84,81 @@ def test_explain_tells_only_the_owner_why_somebody_is_taken(
         away, busy = said(9, by), said(13, by)
         assert "taken" not in away
         assert (away["closures"], away["claims"], busy["closures"], busy["claims"]) == (False, True, True, False)
+
+
+def values(told: dict[str, Any], number: int = 0) -> dict[str, tuple[Any, str | None]]:
+    """What each rule demands of the first resource of a group, and which layer says so."""
+    rules = [*told["rules"], *told["groups"][number]["resources"][0]["rules"]]
+    return {rule["rule"]: (rule["value"], rule["layer"]) for rule in rules}
+
+
+def test_explain_tells_what_a_rule_demands_and_who_says_so(shop: Shop, world: World, customer: Person) -> None:
+    """As the schedules tell everybody signed in, and nobody else."""
+    one = world.provider().id
+    service = shop.offered(resourceIds=[one])
+    window = {"kind": "rolling", "days": 1000}
+    no_shows = {"count": 3, "days": 30, "then": "refuse"}
+    hours = [{"from": "08:00", "to": "16:00"}]
+    says(shop, "business", weekly={"monday": hours}, rules={"bookingWindow": window, "customerCaps": {"day": 9}})
+    says(shop, f"resources/{one}", rules={"minimumNoticeMinutes": 120, "resourceCaps": {"week": 40}})
+    rules = {"noShowRule": no_shows, "customerCaps": {"month": 8}, "slotIntervalMinutes": 20}
+    says(shop, f"services/{service['id']}", rules=rules)
+    query = {"serviceId": service["id"], "at": at(10)}
+    path = "/availability/explain"
+    told = values(dict(customer.get(path, query).get_json()))
+    caps = {"day": None, "week": None, "month": None}
+    assert told == {
+        "past": (None, None),
+        "bookingAhead": (1830 * 1440, None),
+        "bookingLength": (90 * 1440, None),
+        "slotGrid": ({"slotIntervalMinutes": 20, "slotOffsetMinutes": 0}, "service"),
+        "minimumNotice": (120, "resource"),
+        "bookingWindow": (window, "business"),
+        "noShows": (no_shows, "service"),
+        "openingHours": (hours, "business"),
+        "resourceCaps": (caps | {"week": 40}, "resource"),
+        "resourceCustomerCaps": (None, "default"),
+        "customerCaps": ({"business": caps | {"day": 9}, "service": caps | {"month": 8}}, None),
+        "taken": (None, None),
+    }
+    strangers = values(dict(shop.get(path, **query).get_json()))
+    assert set(strangers.values()) == {(None, None)}
+    narrow = [{"from": "12:00", "to": "13:00"}]
+    says(shop, f"services/{service['id']}", weekly={"monday": narrow})
+    for hour, said in ((10, (narrow, "service")), (18, (hours, "business"))):
+        told = values(dict(customer.get(path, query | {"at": at(hour)}).get_json()))
+        assert told["openingHours"] == said
+    says(shop, "business")
+
+
+def test_explain_tells_the_next_start_that_slots_show(shop: Shop, world: World, customer: Person, api: Api) -> None:
+    one = world.provider().id
+    service = shop.offered(resourceIds=[one])
+    says(shop, f"resources/{one}", **NINE_TO_TWELVE)
+    booked(customer, service, at(9))
+
+    def told(instant: str, by: Person | None = None) -> str | None:
+        query = {"serviceId": service["id"], "at": instant}
+        path = "/availability/explain"
+        answer = dict((by.get(path, query) if by else shop.get(path, **query)).get_json())
+        assert not answer["bookable"] or answer["nextStartAt"] is None
+        found: str | None = answer["nextStartAt"]
+        return found
+
+    after = starts(shop, service)[0]
+    assert after > at(9)
+    assert (told(at(9)), told(at(8)), told("2027-07-05T07:00:00.5Z")) == (after, after, after)
+    assert told(at(11)) is None
+    assert told(at(13)) == at(9, DAY + timedelta(days=7))
+    assert told(at(13, DAY - timedelta(days=8))) is not None
+    says(shop, f"resources/{one}", weekly={})
+    assert told(at(9)) is None
+    # Where a rule says when it begins to allow it, the search begins there, however far away.
+    window = {"kind": "range", "from": "2027-08-02", "to": "2027-08-31"}
+    says(shop, f"resources/{one}", **NINE_TO_TWELVE, rules={"bookingWindow": window})
+    assert told(at(10)) == at(9, date(2027, 8, 2))
+    says(shop, f"services/{service['id']}", rules={"customerCaps": {"month": 1}})
+    booked(customer, service, at(9, date(2027, 8, 2)))
+    assert told(at(10), customer) is None
+    assert told(at(10), api.as_(world.user())) == told(at(10))
+    assert told(at(10)) != at(9, date(2027, 8, 2))

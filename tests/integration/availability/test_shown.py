@@ -90,6 +90,9 @@ def test_what_may_not_move_is_shown_nowhere(
     assert at(12) in starts(shop, service, customer)
     assert starts(shop, service, customer, **move) == []
     assert refusing(customer, service, **move) == {rule}
+    told = customer.get("/availability/explain", {"serviceId": service["id"], "at": at(12)} | move).get_json() or {}
+    assert {one["rule"]: one["value"] for one in told["rules"]}[rule] in rules.values()
+    assert told["nextStartAt"] is None
     problem(customer.change(booking, startAt=at(12)), 409, code)
     # The number of moves binds the customer only, the cut-off everybody.
     staff = api.as_(provider)
