@@ -1,5 +1,6 @@
 -- The schema after migration 0054, structure only. Written by scripts/migrate.py dump; do not edit.
 -- The schema after migration 0052, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0053, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -1112,7 +1113,13 @@ CREATE TABLE schedules (
     updated_at timestamp with time zone NOT NULL,
     CONSTRAINT schedules_pkey PRIMARY KEY (layer, subject_id),
     CONSTRAINT schedules_business_is_one CHECK ((layer = 'business'::text) = (subject_id = '00000000-0000-0000-0000-000000000000'::uuid)),
-    CONSTRAINT schedules_layer_known CHECK (layer = ANY (ARRAY['business'::text, 'service'::text, 'resource'::text]))
+    CONSTRAINT schedules_layer_known CHECK (layer = ANY (ARRAY['business'::text, 'service'::text, 'resource'::text])),
+    CONSTRAINT schedules_off_known CHECK (
+CASE jsonb_typeof(rules -> 'off'::text)
+    WHEN 'array'::text THEN jsonb_array_length(rules -> 'off'::text) >= 1 AND jsonb_array_length(rules -> 'off'::text) <= 7 AND (rules -> 'off'::text) <@ '["bookingWindow", "resourceCaps", "cancellationPolicy", "reschedulePolicy", "maxReschedules", "releaseAfterMinutes", "noShowRule"]'::jsonb
+    ELSE NOT rules ? 'off'::text
+END),
+    CONSTRAINT schedules_off_or_said CHECK (NOT (rules ? 'bookingWindow'::text AND (rules -> 'off'::text) ? 'bookingWindow'::text OR rules ? 'resourceCaps'::text AND (rules -> 'off'::text) ? 'resourceCaps'::text OR rules ? 'cancellationPolicy'::text AND (rules -> 'off'::text) ? 'cancellationPolicy'::text OR rules ? 'reschedulePolicy'::text AND (rules -> 'off'::text) ? 'reschedulePolicy'::text OR rules ? 'maxReschedules'::text AND (rules -> 'off'::text) ? 'maxReschedules'::text OR rules ? 'releaseAfterMinutes'::text AND (rules -> 'off'::text) ? 'releaseAfterMinutes'::text OR rules ? 'noShowRule'::text AND (rules -> 'off'::text) ? 'noShowRule'::text))
 );
 CREATE TRIGGER schedules_changed_told AFTER UPDATE ON schedules FOR EACH ROW WHEN (old.weekly IS DISTINCT FROM new.weekly OR old.holidays IS DISTINCT FROM new.holidays OR old.rules IS DISTINCT FROM new.rules) EXECUTE FUNCTION schedules_tell();
 CREATE TRIGGER schedules_gone_told AFTER DELETE ON schedules FOR EACH ROW EXECUTE FUNCTION schedules_tell();

@@ -4,7 +4,8 @@
     resolve(business, service, resource, zone, closures) -> Schedule
                                             what holds for a resource, for a service or without one
 
-A *rule* is said by the most specific layer that says it: resource, else service, else business, else the default.
+A *rule* is said by the most specific layer that says it: resource, else service, else business, else the default. A
+layer may say that a rule is `off`: nothing holds then, whatever the layers behind it say.
 *Hours* of a resource are its own, else those of the business, else around the clock; a service with hours of its own
 narrows them. On a local date of the resource's zone count, in this order: the resource's hours of that date, the
 business's of that date, public holidays (closed), weekly hours. Of a service: its hours of that date, its weekly ones,
@@ -46,6 +47,17 @@ POLICY = (
     "reschedulePolicy",
     "maxReschedules",
     "checkInOpensMinutes",
+    "releaseAfterMinutes",
+    "noShowRule",
+)
+#: rules that a layer can switch off: those that forbid or demand something, and that no value of their own makes
+#: harmless. `schedules_off_known` has the same names. Caps of customers are not among them: all layers' hold.
+CAN_BE_OFF = (
+    "bookingWindow",
+    "resourceCaps",
+    "cancellationPolicy",
+    "reschedulePolicy",
+    "maxReschedules",
     "releaseAfterMinutes",
     "noShowRule",
 )
@@ -301,9 +313,12 @@ def _first(*said: tuple[str, Any]) -> tuple[Any, str]:
 
 
 def rule(name: str, business: Layer, service: Layer | None, resource: Layer) -> tuple[Any, str]:
-    """A rule by its name in the API: what the most specific layer says and which that is, else the default."""
+    """A rule by its name in the API: what the most specific layer says (None: it is off) and which that is, else the
+    default."""
     asked = ((RESOURCE, resource), (SERVICE, service or SILENT), (BUSINESS, business))
     for layer, one in asked:
+        if name in one.rules.get("off", ()):
+            return None, layer
         if one.rules.get(name) is not None:
             return one.rules[name], layer
     return DEFAULTS.get(name), DEFAULT
@@ -313,7 +328,7 @@ def rules_of(business: Layer, service: Layer | None, resource: Layer) -> Rules:
     """The rules of a resource, for a service if one is given."""
     found = {name: rule(name, business, service, resource) for name in DEFAULTS}
     policy = {name: rule(name, business, service, resource) for name in POLICY}
-    policy = {name: one for name, one in policy.items() if one[0] is not None}
+    policy = {name: (value, layer) for name, (value, layer) in policy.items() if layer != DEFAULT}
     window = found["bookingWindow"][0]
     caps = ((BUSINESS, business), (SERVICE, service or SILENT), (RESOURCE, resource))
     customer_caps = ((layer, Caps.of(one.rules.get("customerCaps"))) for layer, one in caps)
@@ -325,7 +340,7 @@ def rules_of(business: Layer, service: Layer | None, resource: Layer) -> Rules:
         resource_caps=Caps.of(found["resourceCaps"][0]),
         customer_caps=tuple((layer, one) for layer, one in customer_caps if one),
         sources=tuple((name, source) for name, (_, source) in (found | policy).items()),
-        policy_text=orjson.dumps({name: value for name, (value, _) in policy.items()}).decode(),
+        policy_text=orjson.dumps({name: value for name, (value, _) in policy.items() if value is not None}).decode(),
     )
 
 

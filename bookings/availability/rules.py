@@ -45,6 +45,9 @@ def rules_errors(rules: Mapping[str, Any]) -> Iterator[Error]:
         caps = rules.get(name)
         if caps is not None and not any(value is not None for value in caps.values()):
             yield name, "Name at least one of day, week and month; leave it out for no caps."
+    for name in rules.get("off") or ():
+        if rules.get(name) is not None:
+            yield name, "Is off: say it, or name it in off."
 
 
 def window_errors(window: Mapping[str, Any]) -> Iterator[Error]:

@@ -9,7 +9,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate, va
 
 from bookings.availability import public_holidays, rules
 from bookings.availability.assignment import STRATEGIES
-from bookings.availability.layers import WEEKDAYS
+from bookings.availability.layers import CAN_BE_OFF, WEEKDAYS
 from bookings.availability.policy_schemas import MovingPolicy, NoShows, PolicyRules
 from bookings.catalogue.schemas import Policy
 from bookings.fields import Input, Instant, Text
@@ -116,6 +116,11 @@ class NewAssignment(Input):
     seed = Text(longest=100)
 
 
+def _different(names: list[str]) -> None:
+    if len(set(names)) < len(names):
+        raise ValidationError("Names the same rule twice.")
+
+
 def _minutes(lowest: int, highest: int, text: str) -> fields.Integer:
     return fields.Integer(
         strict=True, allow_none=True, validate=validate.Range(lowest, highest), metadata={"description": text}
@@ -123,7 +128,7 @@ def _minutes(lowest: int, highest: int, text: str) -> fields.Integer:
 
 
 class NewRules(PolicyRules):
-    """Rules that a layer says; what it leaves out, or says null, is said by another layer."""
+    """Rules that a layer says; what it leaves out, or says null, is said by another layer; what is `off` by none."""
 
     minimumNoticeMinutes = _minutes(0, MINUTES_A_YEAR, "How long before its start something must be booked.")
     bookingWindow = fields.Nested(NewWindow, allow_none=True)
@@ -142,6 +147,12 @@ class NewRules(PolicyRules):
     )
 
     assignment = fields.Nested(NewAssignment, allow_none=True)
+    off = fields.List(
+        fields.String(validate=validate.OneOf(CAN_BE_OFF)),
+        allow_none=True,
+        validate=[validate.Length(max=len(CAN_BE_OFF)), _different],
+        metadata={"description": "Rules that do not hold here, whatever the layers behind this one say of them."},
+    )
 
     @validates_schema
     def _fits_together(self, data: dict[str, Any], **_: Any) -> None:
@@ -150,7 +161,7 @@ class NewRules(PolicyRules):
 
     @post_load
     def _as_json(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        return {name: value for name, value in data.items() if value is not None}
+        return {name: value for name, value in data.items() if value is not None and value != []}
 
 
 def _country(code: str) -> None:
@@ -268,6 +279,7 @@ class Rules(Schema):
     checkInOpensMinutes = fields.Integer()
     releaseAfterMinutes = fields.Integer()
     noShowRule = fields.Nested(NoShows)
+    off = fields.List(fields.String(validate=validate.OneOf(CAN_BE_OFF)))
 
 
 class LayerHours(Schema):
@@ -323,7 +335,7 @@ class EffectiveDay(Schema):
 
 
 class SaidRule(Schema):
-    """A rule and the layer that says it."""
+    """A rule and the layer that says it; null and a layer: that layer switches it off."""
 
     value = fields.Raw(required=True, allow_none=True)
     source = fields.String(required=True, validate=validate.OneOf(("resource", "service", "business", "default")))

@@ -191,8 +191,10 @@ class Town:
     # What the rules say
 
     def rule(self, name: str, default: Any, *layers: Layer | None) -> Any:
-        """What the first layer that speaks of it says, else the business."""
+        """What the first layer that speaks of it says, else the business; the default where that layer has it off."""
         for layer in (*layers, self.business):
+            if layer is not None and name in layer.rules.get("off", ()):
+                return default
             if layer is not None and name in layer.rules:
                 return layer.rules[name]
         return default

@@ -80,11 +80,14 @@ def windows(draw: st.DrawFn, today: date) -> dict[str, Any]:
     }
 
 
+_NAMES = ("notice", "window", "grid", "offset", "resource", "customer")
+
+
 @st.composite
 def rules(draw: st.DrawFn, today: date) -> dict[str, Any]:
     """A few rules of a layer."""
     found: dict[str, Any] = {}
-    names = draw(st.sets(st.sampled_from(["notice", "window", "grid", "offset", "resource", "customer"]), max_size=3))
+    names = draw(st.sets(st.sampled_from([*_NAMES, "off"]), max_size=3))
     if "notice" in names:
         found["minimumNoticeMinutes"] = draw(st.sampled_from([0, 1, 60, 61, 1440, 2000]))
     if "window" in names:
@@ -97,6 +100,9 @@ def rules(draw: st.DrawFn, today: date) -> dict[str, Any]:
         found["resourceCaps"] = draw(caps)
     if "customer" in names:
         found["customerCaps"] = draw(caps)
+    if "off" in names:
+        unsaid = [name for name in ("bookingWindow", "resourceCaps") if name not in found]
+        found |= {"off": draw(st.lists(st.sampled_from(unsaid), min_size=1, unique=True))} if unsaid else {}
     return found
 
 

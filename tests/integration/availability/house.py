@@ -169,7 +169,8 @@ class House:
     def add_rules(self, name: str, rules: Json) -> None:
         """A layer says some rules more; the rest of what it says stays."""
         layer = self.layer(name)
-        self.say(name, layer.weekly, layer.holidays, {**layer.rules, **rules})
+        off = [one for one in layer.rules.get("off", ()) if one not in rules]
+        self.say(name, layer.weekly, layer.holidays, {**layer.rules, **rules, "off": off})
 
     def say_of_day(self, name: str, day: date, hours: Hours) -> None:
         """Other hours on one date."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from bookings.auth import Actor
+from bookings.availability.layers import CAN_BE_OFF
 from tests.factories import World
 from tests.integration.availability.office import NINE_TO_FIVE, WORKDAYS, Office
 from tests.support.people import wrong_fields
@@ -146,12 +149,44 @@ def test_what_an_admin_changes_is_in_the_audit_trail_and_what_owners_change_is_n
         ({"rules": {"bookingWindow": {"kind": "range", "from": "2027-02-01"}}}, "rules.bookingWindow.to"),
         ({"rules": {"bookingWindow": {"kind": "sometimes"}}}, "rules.bookingWindow.kind"),
         ({"rules": {"noSuchRule": 1}}, "rules.noSuchRule"),
+        ({"rules": {"off": ["noSuchRule"]}}, "rules.off.0"),
+        ({"rules": {"off": ["customerCaps"]}}, "rules.off.0"),
+        ({"rules": {"off": ["resourceCaps", "resourceCaps"]}}, "rules.off"),
+        ({"rules": {"off": "resourceCaps"}}, "rules.off"),
+        ({"rules": {"off": ["resourceCaps"], "resourceCaps": {"day": 1}}}, "rules.resourceCaps"),
         ({"timeZone": "Europe/Berlin"}, "timeZone"),
     ],
 )  # fmt: skip
 def test_what_contradicts_itself_is_refused_by_name(office: Office, said: dict[str, Any], field: str) -> None:
     assert wrong_fields(office.call("PUT", office.path, said)) == {field}
     assert office.changes == 0
+
+
+def test_a_layer_may_have_rules_off(office: Office) -> None:
+    made = office.done("PUT", office.path, {"rules": {"off": ["resourceCaps"], "bookingWindow": None}})
+    assert made["rules"] == {"off": ["resourceCaps"]}
+    found = office.done("GET", f"{office.path}/effective")["rules"]
+    assert found["resourceCaps"] == {"value": None, "source": "resource"}
+    assert found["bookingWindow"] == {"value": None, "source": "default"}
+    assert office.done("PUT", office.path, {"rules": {"off": []}})["rules"] == {}
+
+
+@pytest.mark.parametrize(
+    "rules, constraint",
+    [
+        ({"off": ["customerCaps"]}, "schedules_off_known"),
+        ({"off": []}, "schedules_off_known"),
+        ({"off": "resourceCaps"}, "schedules_off_known"),
+        ({"off": ["maxReschedules"] * 8}, "schedules_off_known"),
+        *(({"off": ["noShowRule", name], name: 1}, "schedules_off_or_said") for name in CAN_BE_OFF),
+    ],
+)
+def test_rules_that_are_off_are_known_and_not_said(office: Office, rules: dict[str, Any], constraint: str) -> None:
+    """Whoever writes them."""
+    office.done("PUT", office.path, {"rules": {"off": list(CAN_BE_OFF)}})
+    with pytest.raises(psycopg.errors.CheckViolation) as refused:
+        office.world.query("UPDATE schedules SET rules = %s WHERE subject_id = %s", Jsonb(rules), office.id)
+    assert refused.value.diag.constraint_name == constraint
 
 
 def test_a_service_has_no_holidays_of_its_own(office: Office, service_id: str) -> None:

@@ -132,6 +132,21 @@ def test_the_most_specific_layer_says_a_rule() -> None:
     )
 
 
+def test_what_a_layer_has_off_does_not_hold_there_whatever_others_say() -> None:
+    window, no_shows = {"kind": "rolling", "days": 3}, {"count": 1, "days": 30, "then": "refuse"}
+    business = layer(rules={"bookingWindow": window, "resourceCaps": {"day": 1}, "noShowRule": no_shows})
+    service = layer(rules={"off": ["bookingWindow"], "maxReschedules": 1})
+    resource = layer(rules={"off": ["resourceCaps", "noShowRule", "maxReschedules"]})
+    rules = resolve(business, service, resource, BERLIN).rules
+    assert (rules.window, rules.resource_caps, rules.policy) == (None, Caps(), {})
+    assert rules.source("bookingWindow") == "service"
+    assert rules.source("resourceCaps") == rules.source("noShowRule") == "resource"
+    # Nothing is said of other rules, and others may say it again in front.
+    again = resolve(business, service, layer(rules={"bookingWindow": window}), BERLIN).rules
+    assert (again.window, again.resource_caps) == (Window.of(window), Caps(day=1))
+    assert set(again.policy) == {"noShowRule", "maxReschedules"}
+
+
 def test_every_layers_customer_caps_hold_and_one_layers_resource_caps() -> None:
     business = layer(rules={"customerCaps": {"day": 3}, "resourceCaps": {"day": 9, "week": 20}})
     resource = layer(rules={"customerCaps": {"week": 2}, "resourceCaps": {"month": 4}})
