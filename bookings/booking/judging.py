@@ -50,6 +50,8 @@ class Verdict:
     rule: str | None = None
     message: str | None = None
     alternatives: tuple[datetime, ...] = ()
+    #: the same with whoever delivers most of the others, where a series looks for the next free time
+    own: tuple[datetime, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +78,17 @@ def judge(
     wish: Mapping[str, Any],
     body: Mapping[str, Any],
     spans: Sequence[Span],
-    alternatives: bool = True,
+    rest: Sequence[Verdict] | None = None,
     tx: Tx | None = None,
 ) -> Judged:
-    """Judge every time as if the earlier ones that can be had were booked. `tx`: in a transaction that has the locks of
-    an earlier judgement.
+    """Judge every time as if the earlier ones that can be had were booked. `rest`: what the same series has besides
+    instead of these, which counts, too; whoever delivers most of it comes first, and no alternatives are looked for.
+    `tx`: in a transaction that has the locks of an earlier judgement.
 
     Raises Invalid for what is wrong whenever it is, NotForYou.
     """
     judged = _of_service if body.get("serviceId") else _of_resources
-    return judged(_Asking(database, settings, actor, wish, body, tx), spans, alternatives)
+    return judged(_Asking(database, settings, actor, wish, body, rest, tx), spans)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,7 @@ class _Asking:
     actor: Actor
     wish: Mapping[str, Any]
     body: Mapping[str, Any]
+    rest: Sequence[Verdict] | None
     tx: Tx | None
 
     @property
@@ -107,7 +111,7 @@ class _Asking:
 # ---- time without a service
 
 
-def _of_resources(asking: _Asking, spans: Sequence[Span], alternatives: bool) -> Judged:
+def _of_resources(asking: _Asking, spans: Sequence[Span]) -> Judged:
     body, wish = asking.body, asking.wish
     ids = wishes.named(body)
     terms = _plain_terms(wish, body, ids)
@@ -117,7 +121,7 @@ def _of_resources(asking: _Asking, spans: Sequence[Span], alternatives: bool) ->
     said = agreement.rules_of(picture, ids[0])
     confirmed = all(found[id]["auto_confirm"] for id in ids) and not agreement.demand(asking.reader, said, wish)
     row = _plain_row(body, ids, found, "confirmed" if confirmed else "pending") | {"policy": agreement.kept(said)}
-    verdicts = _verdicts(picture, spans, lambda span, free: row, alternatives)
+    verdicts = _verdicts(asking, picture, spans, lambda span, free: row)
     return Judged(verdicts, terms, {one.id: one.version for one in picture.candidates}, _locks(wish, picture))
 
 
@@ -151,14 +155,13 @@ def _locks(wish: Mapping[str, Any], picture: Picture, turns: Sequence[str] = ())
 
 
 def _verdicts(
-    picture: Picture,
-    spans: Sequence[Span],
-    booked: Callable[[Span, Found], dict[str, Any]],
-    alternatives: bool,
+    asking: _Asking, picture: Picture, spans: Sequence[Span], booked: Callable[[Span, Found], dict[str, Any]]
 ) -> list[Verdict]:
     """One verdict for each time; `booked` says what is then booked."""
     verdicts: list[Verdict] = []
     counting = deciding.capped(picture)
+    for other in asking.rest or () if counting else ():
+        picture = counted(picture, _seconds(other.span.start_at), other.row["resource_ids"])
     starts = [_seconds(span.start_at) for span in spans]
     found = iter(slots.each(picture, starts))
     for span, start in zip(spans, starts, strict=True):
@@ -169,7 +172,16 @@ def _verdicts(
         verdicts.append(Verdict("free", span, booked(span, one)))
         if counting:
             picture = counted(picture, start, verdicts[-1].row["resource_ids"])
-    return _with_alternatives(picture, verdicts) if alternatives else verdicts
+    if asking.rest is not None:
+        return verdicts
+    looking = asking.body.get("onConflict") == "nextFree" and assignment.has_choice(picture)
+    return _with_alternatives(picture, verdicts, _hand(verdicts) if looking else None)
+
+
+def _hand(verdicts: Sequence[Verdict]) -> UUID | None:
+    """Who delivers most of the times that can be had."""
+    often = Counter(one.row["resource_ids"][0] for one in verdicts if one.status == "free")
+    return next((id for id, _ in often.most_common(1)), None)
 
 
 def _cannot(picture: Picture, span: Span, start: int) -> Verdict:
@@ -191,19 +203,25 @@ def counted(picture: Picture, start: int, resource_ids: Sequence[UUID]) -> Pictu
     return replace(picture, customer=(*picture.customer, booked))
 
 
-def _with_alternatives(picture: Picture, verdicts: list[Verdict]) -> list[Verdict]:
-    """The times that cannot be had, each with the nearest starts that can: of the next 24 hours and those before."""
+def _with_alternatives(picture: Picture, verdicts: list[Verdict], hand: UUID | None) -> list[Verdict]:
+    """The times that cannot be had, each with the nearest starts that can: of the next 24 hours and those before; by
+    whomever, and by who delivers most of the others (`hand`)."""
     wanting = [number for number, one in enumerate(verdicts) if one.status != "free"]
     if not wanting:
         return verdicts
-    free = _free_around(picture, [_seconds(verdicts[number].span.start_at) for number in wanting])
-    for number in wanting:
-        start = _seconds(verdicts[number].span.start_at)
-        at = bisect_left(free, start)
-        near = [*free[max(0, at - _BEFORE) : at], *free[at : at + _AFTER]]
-        instants = tuple(datetime.fromtimestamp(one, UTC) for one in near if abs(one - start) <= _DAY.total_seconds())
-        verdicts[number] = replace(verdicts[number], alternatives=instants)
+    starts = [_seconds(verdicts[number].span.start_at) for number in wanting]
+    free = _free_around(picture, starts)
+    theirs = picture.only(lambda group: [one for one in group.candidates if one.id == hand or not group.leads])
+    own = _free_around(theirs, starts) if hand else []
+    for number, start in zip(wanting, starts, strict=True):
+        verdicts[number] = replace(verdicts[number], alternatives=_nearest(free, start), own=_nearest(own, start))
     return verdicts
+
+
+def _nearest(free: Sequence[int], start: int) -> tuple[datetime, ...]:
+    at = bisect_left(free, start)
+    near = [*free[max(0, at - _BEFORE) : at], *free[at : at + _AFTER]]
+    return tuple(datetime.fromtimestamp(one, UTC) for one in near if abs(one - start) <= _DAY.total_seconds())
 
 
 def _free_around(picture: Picture, starts: Sequence[int]) -> list[int]:
@@ -282,7 +300,7 @@ def _check_resources(
 # ---- services
 
 
-def _of_service(asking: _Asking, spans: Sequence[Span], alternatives: bool) -> Judged:
+def _of_service(asking: _Asking, spans: Sequence[Span]) -> Judged:
     first, wish = spans[0], asking.wish
     times = {"startAt": first.start_at, "endAt": first.end_at}
     ask = Ask(asking.settings, {**asking.body, **times}, {**wish, "start_at": first.start_at})
@@ -290,7 +308,7 @@ def _of_service(asking: _Asking, spans: Sequence[Span], alternatives: bool) -> J
         offers.check_customer(asking.database, ask)
     picture = ask.read(asking.reader, *_bounds(spans))
     deciding.check_no_shows(picture)
-    order = _order(asking.reader, picture, spans)
+    order = _order(asking.reader, picture, spans, _hand(asking.rest or ()))
 
     def booked(span: Span, found: Found) -> dict[str, Any]:
         claimed = _chosen(picture, found, order)
@@ -299,7 +317,7 @@ def _of_service(asking: _Asking, spans: Sequence[Span], alternatives: bool) -> J
         at_start = replace(ask, wish={**wish, "start_at": span.start_at})
         return _service_row(offers.asked(asking.reader, at_start, picture, claimed[0].id), claimed)
 
-    verdicts = _verdicts(picture, spans, booked, alternatives)
+    verdicts = _verdicts(asking, picture, spans, booked)
     versions = {one.id: one.version for one in picture.candidates}
     terms = offers.terms(ask, picture) | {"units": picture.terms.units}
     turns = assignment.takes_turns(picture)
@@ -307,10 +325,10 @@ def _of_service(asking: _Asking, spans: Sequence[Span], alternatives: bool) -> J
     return Judged(verdicts, terms, versions, locks, turns)
 
 
-def _order(reader: Reader, picture: Picture, spans: Sequence[Span]) -> dict[UUID, int]:
-    """Whom a series takes first, by their places in line: whoever is free at most of the times, so that it stays in one
-    hand; between those the strategy decides, once for all times: by the bookings on their days, the turns of now or the
-    random order of the first."""
+def _order(reader: Reader, picture: Picture, spans: Sequence[Span], hand: UUID | None) -> dict[UUID, int]:
+    """Whom a series takes first, by their places in line: who has the rest of it in hand, then whoever is free at most
+    of the times, so that it stays in one hand; between those the strategy decides, once for all times: by the bookings
+    on their days, the turns of now or the random order of the first."""
     found = slots.each(picture, [_seconds(one.start_at) for one in spans])
     delivering = [at for at, group in enumerate(picture.groups) if group.leads]
     often = Counter(one.id for each in found for at in delivering for one in each.free[at])
@@ -319,7 +337,8 @@ def _order(reader: Reader, picture: Picture, spans: Sequence[Span]) -> dict[UUID
     if any(assignment.needs_fairness(picture, each) for each in found):
         fairness = availability.fairness(reader, picture, leading, [one.start_at for one in spans])
     line = assignment.ordered(picture, found[0].start, leading, fairness) if found else []
-    return {one.id: place for place, one in enumerate(sorted(line, key=lambda each: -often[each.id]))}
+    line = sorted(line, key=lambda one: (one.id != hand, -often[one.id]))
+    return {one.id: place for place, one in enumerate(line)}
 
 
 def _chosen(picture: Picture, found: Found, order: Mapping[UUID, int]) -> list[Candidate]:

@@ -108,8 +108,8 @@ class Look:
         _check_apart(wanted, judged.terms)
         return wanted, judged
 
-    def judge(self, spans: Sequence[Span], tx: Tx | None = None, *, alternatives: bool = True) -> Judged:
-        """What is to be said of some times."""
+    def judge(self, spans: Sequence[Span], tx: Tx | None = None, rest: Sequence[Verdict] | None = None) -> Judged:
+        """What is to be said of some times; `rest`: what it has besides, when these are instead of others."""
         return judging.judge(
             self.database,
             settings=self.settings,
@@ -117,7 +117,7 @@ class Look:
             wish=self.wish,
             body=self.body,
             spans=spans,
-            alternatives=alternatives,
+            rest=rest,
             tx=tx,
         )
 
@@ -221,7 +221,8 @@ class Outcome:
 
 
 def _next_free(look: Look, wanted: Wanted, judged: Judged, tx: Tx | None) -> dict[int, Verdict]:
-    """For times that cannot be had, by their numbers: the next start of the same day at which they can, judged anew."""
+    """For times that cannot be had, by their numbers: the next start of the same day at which they can, judged anew;
+    with whoever delivers most of the series, else with anybody."""
     terms = judged.terms
     buffers = timedelta(minutes=terms["buffer_before_minutes"] + terms["buffer_after_minutes"])
     nearby: dict[int, Span] = {}
@@ -230,7 +231,7 @@ def _next_free(look: Look, wanted: Wanted, judged: Judged, tx: Tx | None) -> dic
             continue
         after = wanted.spans[number + 1].start_at if number + 1 < len(wanted.spans) else None
         span = verdict.span
-        for start_at in verdict.alternatives:
+        for start_at in (*verdict.own, *verdict.alternatives):
             moved = Span(start_at, start_at + (span.end_at - span.start_at))
             same_day = start_at > span.start_at and _day(start_at, wanted.zone) == _day(span.start_at, wanted.zone)
             if same_day and (after is None or moved.end_at + buffers <= after):
@@ -238,7 +239,7 @@ def _next_free(look: Look, wanted: Wanted, judged: Judged, tx: Tx | None) -> dic
                 break
     if not nearby:
         return {}
-    again = look.judge(list(nearby.values()), tx, alternatives=False)
+    again = look.judge(list(nearby.values()), tx, [one for one in judged.verdicts if one.status == "free"])
     return {number: one for number, one in zip(nearby, again.verdicts, strict=True) if one.status == "free"}
 
 

@@ -51,7 +51,7 @@ class NewSeries(SeriesWish):
         validate=validate.OneOf(("fail", "skip", "nextFree")),
         metadata={
             "description": "fail: book nothing. skip: leave those times out. nextFree: take the next free start of the "
-            "same day instead, and leave out what has none."
+            "same day instead, with whoever delivers most of the series if they have one, and leave out what has none."
         },
     )
 

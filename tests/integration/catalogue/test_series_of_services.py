@@ -92,6 +92,50 @@ def test_the_next_free_time_of_the_day(shop: Shop, world: World, customer: Perso
     assert starts[3] == ("booked", at(10, MONDAY + 3))
 
 
+def test_the_next_free_time_of_whoever_has_the_rest_in_hand(
+    shop: Shop, world: World, customer: Person, api: Api
+) -> None:
+    """Somebody else only where they have no time left on that day, though others would be free before, or as soon."""
+    first, second = providers(world, shop, 2)
+    service = shop.offered(resourceIds=[second, first])
+    other = api.as_(world.user())
+    busy = {
+        1: ((first, 9, 12), (second, 9, 11)),  # the other would be free an hour earlier
+        2: (
+            (first, 9, 11),
+            (second, 9, 11),
+            (first, 14, 15),
+            (first, 16, 17),
+        ),  # both as soon
+        3: ((first, 9, 24), (second, 9, 11)),  # no time left
+        4: ((second, 10, 11),),
+        5: ((second, 10, 11),),
+    }
+    for day, times in busy.items():
+        for who, begins, ends in times:
+            other.booked(begins, ends, day=MONDAY + day, providerId=who)
+    done = made(customer, service, "FREQ=DAILY;COUNT=6", onConflict="nextFree")
+    assert [(one["outcome"], one["startAt"], one["resourceIds"]) for one in done["occurrences"]] == [
+        ("booked", at(10, MONDAY), [str(first)]),
+        ("moved", at(12, MONDAY + 1), [str(first)]),
+        ("moved", at(11, MONDAY + 2), [str(first)]),
+        ("moved", at(11, MONDAY + 3), [str(second)]),
+        ("booked", at(10, MONDAY + 4), [str(first)]),
+        ("booked", at(10, MONDAY + 5), [str(first)]),
+    ]
+
+
+def test_what_is_moved_counts_with_the_rest_of_the_series(shop: Shop, world: World, customer: Person, api: Api) -> None:
+    """Three a week: of two that would have to move only one can."""
+    (who,) = providers(world, shop, 1)
+    schedule(shop, f"resources/{who}", rules={"customerCaps": {"week": 3}})
+    service = shop.offered(resourceIds=[who])
+    for day in (2, 3):
+        api.as_(world.user()).booked(10, 11, day=MONDAY + day, providerId=who)
+    done = made(customer, service, "FREQ=DAILY;COUNT=4", onConflict="nextFree")
+    assert [one["outcome"] for one in done["occurrences"]] == ["booked", "booked", "moved", "skipped"]
+
+
 def test_caps_count_the_series_itself(shop: Shop, world: World, customer: Person) -> None:
     """Two a week of the resource, and a customer comes three times in all of a month."""
     (who,) = providers(world, shop, 1)
