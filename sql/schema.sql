@@ -388,6 +388,15 @@ BEGIN
     RETURN NULL;
 END $function$;
 
+CREATE OR REPLACE FUNCTION waits_for(resource_id uuid, provider_ids uuid[])
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    SELECT coalesce(resource_id::text, '') || ':' || coalesce((
+        SELECT string_agg(id::text, ',' ORDER BY id) FROM unnest(provider_ids) AS id), '')
+$function$;
+
 CREATE OR REPLACE FUNCTION without_words(document jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -1288,10 +1297,12 @@ CREATE TABLE waitlist_entries (
     version integer DEFAULT 1 NOT NULL,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
+    provider_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     CONSTRAINT waitlist_entries_pkey PRIMARY KEY (id),
     CONSTRAINT waitlist_entries_booked_is_booking CHECK ((state = 'booked'::text) = (booking_id IS NOT NULL)),
-    CONSTRAINT waitlist_entries_one_place EXCLUDE USING gist (user_id WITH =, service_id WITH =, tstzrange(from_at, to_at) WITH &&, COALESCE(resource_id, '00000000-0000-0000-0000-000000000000'::uuid) WITH =) WHERE (state = 'waiting'::text),
+    CONSTRAINT waitlist_entries_one_place EXCLUDE USING gist (user_id WITH =, service_id WITH =, tstzrange(from_at, to_at) WITH &&, waits_for(resource_id, provider_ids) WITH =) WHERE (state = 'waiting'::text),
     CONSTRAINT waitlist_entries_place_once UNIQUE (place),
+    CONSTRAINT waitlist_entries_providers_few CHECK (cardinality(provider_ids) <= 10 AND array_position(provider_ids, NULL::uuid) IS NULL),
     CONSTRAINT waitlist_entries_state_known CHECK (state = ANY (ARRAY['waiting'::text, 'booked'::text, 'left'::text, 'ended'::text])),
     CONSTRAINT waitlist_entries_window CHECK (to_at > from_at)
 );

@@ -191,7 +191,8 @@ class _Gone(Exception):
 
 
 def _line(entry: Mapping[str, Any]) -> Line:
-    return Line(entry["service_id"], entry["minutes"], entry["party_size"], entry["resource_id"])
+    named = entry["resource_id"], tuple(entry["provider_ids"])
+    return Line(entry["service_id"], entry["minutes"], entry["party_size"], *named)
 
 
 def _body(entry: Mapping[str, Any], start: datetime) -> dict[str, Any]:
@@ -200,6 +201,7 @@ def _body(entry: Mapping[str, Any], start: datetime) -> dict[str, Any]:
         "userId": entry["user_id"],
         "serviceId": entry["service_id"],
         "resourceId": entry["resource_id"],
+        "providerIds": entry["provider_ids"],
         "partySize": entry["party_size"],
         "startAt": start,
         "endAt": start + timedelta(minutes=entry["minutes"]),

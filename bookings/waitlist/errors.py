@@ -6,7 +6,7 @@ from bookings.errors import Conflict
 
 
 class AlreadyWaiting(Conflict):
-    """You stand in line for this already: same service, same resource, and windows that meet."""
+    """You stand in line for this already: same service, same names, and windows that meet."""
 
     code = "already-waiting"
     constraints = ("waitlist_entries_one_place",)

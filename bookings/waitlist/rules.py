@@ -74,3 +74,4 @@ class Line:
     minutes: int
     party_size: int
     resource_id: UUID | None
+    provider_ids: tuple[UUID, ...]

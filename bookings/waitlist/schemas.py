@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
+from bookings.booking.schemas import several_errors, several_providers
 from bookings.fields import Input, Instant, Text, TimeZone
 from bookings.money import Money
 from bookings.paging import CursorPage, CursorQuery
@@ -28,6 +29,7 @@ class NewEntry(Input):
     resourceId = fields.UUID(
         allow_none=True, load_default=None, metadata={"description": "Who or what it must be; any when left out."}
     )
+    providerIds = several_providers()
     from_ = Instant(required=True, data_key="from")
     to = Instant(required=True)
     duration = fields.Integer(
@@ -47,6 +49,8 @@ class NewEntry(Input):
 
     @validates_schema
     def _makes_sense(self, data: dict[str, Any], **_: Any) -> None:
+        if wrong := several_errors(data, {}):
+            raise ValidationError({name: [message] for name, message in wrong.items()})
         if data["to"] <= data["from_"]:
             raise ValidationError("Must be after from.", "to")
         if data["to"] - data["from_"] > LONGEST:
@@ -112,6 +116,7 @@ class Entry(Schema):
     userId = fields.UUID(required=True)
     serviceId = fields.UUID(required=True)
     resourceId = fields.UUID(required=True, allow_none=True)
+    providerIds = fields.List(fields.UUID(), required=True)
     from_ = Instant(required=True, data_key="from")
     to = Instant(required=True)
     duration = fields.Integer(required=True, strict=True)

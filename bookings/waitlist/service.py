@@ -42,6 +42,7 @@ def join(tx: Tx, *, settings: Settings, caller: Caller, body: Mapping[str, Any])
         "actor_id": caller.actor.id,
         "service_id": body["serviceId"],
         "resource_id": body["resourceId"],
+        "provider_ids": body.get("providerIds", []),
         "from_at": body["from_"],
         "to_at": body["to"],
         "weekdays": sorted(set(body["weekdays"])) if body["weekdays"] else None,
@@ -60,7 +61,8 @@ def join(tx: Tx, *, settings: Settings, caller: Caller, body: Mapping[str, Any])
 
 def _terms(tx: Tx, settings: Settings, caller: Caller, body: Mapping[str, Any], *, mine: bool) -> Row:
     """Length and party. Raises Invalid for what nobody can wait for, NotForYou."""
-    asked = {"service_id": body["serviceId"], "resource_id": body["resourceId"], **seen_by(caller.actor)}
+    named = {"resource_id": body["resourceId"], "provider_ids": body.get("providerIds", [])}
+    asked = {"service_id": body["serviceId"], **named, **seen_by(caller.actor)}
     known = tx.one(_sql.service, asked)
     if known is None or known["archived"]:
         raise Invalid([("serviceId", "There is no such service." if known is None else "Is not offered any more.")])
@@ -70,6 +72,10 @@ def _terms(tx: Tx, settings: Settings, caller: Caller, body: Mapping[str, Any], 
     minutes = body.get("duration") or service["durations"][0]["minutes"]
     party_size = body.get("partySize") or service["minPartySize"]
     wrong = [] if known["served"] else [("resourceId", "Does not deliver this service.")]
+    if not known["delivered"]:
+        wrong.append(("providerIds", "Does not deliver this service."))
+    elif body.get("providerIds") and service["collective"] and len(body["providerIds"]) < len(service["resourceIds"]):
+        wrong.append(("providerIds", "This service is delivered by all of its resources together."))
     if minutes not in [one["minutes"] for one in service["durations"]]:
         wrong.append(("duration", catalogue.duration_error(service)))
     if message := catalogue.party_error(service, party_size):

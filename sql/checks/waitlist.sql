@@ -16,12 +16,14 @@ SELECT o.hold_id, o.entry_id, o.expires_at, h.state
         OR h.expires_at <> o.expires_at OR (h.start_at, h.end_at) <> (o.start_at, o.end_at))
 
 -- name: offer_beside_the_wish
--- What is offered lies in the window, is as long as was wished, and was not refused before.
+-- What is offered lies in the window, is as long and with whom as was wished, and was not refused before.
 SELECT o.hold_id, o.entry_id, o.start_at, o.end_at
   FROM waitlist_offers AS o JOIN waitlist_entries AS e ON e.id = o.entry_id
  WHERE o.start_at < e.from_at OR o.end_at > e.to_at OR o.end_at <> o.start_at + make_interval(mins => e.minutes)
     OR (e.resource_id IS NOT NULL AND NOT EXISTS (
         SELECT FROM holds WHERE id = o.hold_id AND e.resource_id = ANY (resource_ids)))
+    OR (e.provider_ids <> '{}' AND NOT EXISTS (
+        SELECT FROM holds WHERE id = o.hold_id AND resource_ids @> e.provider_ids))
     OR EXISTS (SELECT FROM waitlist_offers AS p
                 WHERE p.entry_id = o.entry_id AND p.offered_at < o.offered_at
                   AND p.start_at < o.end_at AND p.end_at > o.start_at)

@@ -10,7 +10,8 @@ o.entry_id = e.id AND o.state = 'open' AND o.expires_at > clock_timestamp()
 -- want somebody else.
 a.service_id = e.service_id AND a.state = 'waiting' AND a.place < e.place AND a.to_at > clock_timestamp()
    AND a.from_at < e.to_at AND a.to_at > e.from_at
-   AND (a.resource_id IS NULL OR e.resource_id IS NULL OR a.resource_id = e.resource_id)
+   AND (a.resource_id IS NULL AND a.provider_ids = '{}' OR e.resource_id IS NULL AND e.provider_ids = '{}'
+        OR (a.provider_ids || a.resource_id) && (e.provider_ids || e.resource_id))
 
 -- fragment: document
 -- The JSON of an entry `e`, with its offer if it has one now. Its position is among those who want some of the same.
@@ -19,6 +20,7 @@ a.service_id = e.service_id AND a.state = 'waiting' AND a.place < e.place AND a.
     e.user_id AS "userId",
     e.service_id AS "serviceId",
     e.resource_id AS "resourceId",
+    e.provider_ids AS "providerIds",
     btrim(to_json(e.from_at AT TIME ZONE 'UTC')::text, '"') || 'Z' AS "from",
     btrim(to_json(e.to_at AT TIME ZONE 'UTC')::text, '"') || 'Z' AS "to",
     e.minutes AS duration,
@@ -47,12 +49,12 @@ a.service_id = e.service_id AND a.state = 'waiting' AND a.place < e.place AND a.
 ) AS d)
 
 -- fragment: owners_entries
--- What concerns a provider: entries `e` of what they own, and of services that it delivers, but for those that name what
--- is somebody else's.
-(e.resource_id IN (SELECT id FROM resources WHERE owner_id = %(actor_id)s::uuid) OR (e.service_id IN (
+-- What concerns a provider: entries `e` of what they own, and of services that it delivers, but for those that name only
+-- what is somebody else's.
+((e.provider_ids || e.resource_id) && ARRAY(SELECT id FROM resources WHERE owner_id = %(actor_id)s::uuid) OR (e.service_id IN (
     SELECT s.service_id FROM service_resources AS s JOIN resources AS r ON r.id = s.resource_id
      WHERE r.owner_id = %(actor_id)s::uuid)
-   AND NOT EXISTS (SELECT FROM resources WHERE id = e.resource_id AND owner_id IS NOT NULL)))
+   AND NOT EXISTS (SELECT FROM resources WHERE id = ANY (e.provider_ids || e.resource_id) AND owner_id IS NOT NULL)))
 
 -- fragment: visible
 -- Whether the actor may see entry `e`: an admin all, a customer their own, a provider those who wait for them.
@@ -64,7 +66,7 @@ INSERT INTO outbox (type, topics, data, actor_id, request_id, occurred_at)
 SELECT %(event)s::text, ARRAY['user:' || e.user_id] || ARRAY(
            SELECT 'resource:' || r FROM (
                SELECT unnest(h.resource_ids) FROM waitlist_offers AS o JOIN holds AS h ON h.id = o.hold_id WHERE {live_offer}
-               UNION SELECT e.resource_id WHERE e.resource_id IS NOT NULL) AS concerned (r)),
+               UNION SELECT unnest(array_remove(e.provider_ids || e.resource_id, NULL))) AS concerned (r)),
        {document}, %(actor_id)s::uuid, %(request_id)s::text, clock_timestamp()
   FROM waitlist_entries AS e WHERE e.id = %(id)s::uuid
 
@@ -73,13 +75,16 @@ SELECT %(event)s::text, ARRAY['user:' || e.user_id] || ARRAY(
 {told}
 
 -- name: service
--- What can be waited for, and whether the resource that is wanted can serve it.
+-- What can be waited for, and whether the resource that is wanted can serve it and those who are wanted deliver it.
 SELECT {catalogue.document} AS document, s.archived_at IS NOT NULL AS archived,
        %(resource_id)s::uuid IS NULL OR EXISTS (
            SELECT FROM resources AS r WHERE r.id = %(resource_id)s::uuid AND r.active AND (
                EXISTS (SELECT FROM service_resources AS d WHERE d.service_id = s.id AND d.resource_id = r.id)
                OR EXISTS (SELECT FROM service_requirements AS q WHERE q.service_id = s.id AND q.kind = r.kind
                              AND (q.resource_ids = '{}' OR r.id = ANY (q.resource_ids))))) AS served,
+       NOT EXISTS (SELECT FROM unnest(%(provider_ids)s::uuid[]) AS wanted WHERE NOT EXISTS (
+           SELECT FROM service_resources AS d JOIN resources AS r ON r.id = d.resource_id
+            WHERE d.service_id = s.id AND r.id = wanted AND r.active)) AS delivered,
        %(is_admin)s::boolean OR EXISTS (
            SELECT FROM service_resources AS d JOIN resources AS r ON r.id = d.resource_id
             WHERE d.service_id = s.id AND r.owner_id = %(actor_id)s::uuid) OR EXISTS (
@@ -101,10 +106,10 @@ WITH opened AS (
     INSERT INTO waitlist_openings (service_id, from_at, to_at, created_at)
     VALUES (%(service_id)s::uuid, %(from_at)s::timestamptz, %(to_at)s::timestamptz, clock_timestamp())
 )
-INSERT INTO waitlist_entries (id, user_id, created_by, service_id, resource_id, from_at, to_at, minutes, party_size,
-                              weekdays, day_from, day_to, time_zone, created_at, updated_at)
-VALUES (%(id)s, %(user_id)s, %(actor_id)s, %(service_id)s, %(resource_id)s, %(from_at)s, %(to_at)s, %(minutes)s,
-        %(party_size)s, %(weekdays)s, %(day_from)s, %(day_to)s, %(time_zone)s, clock_timestamp(), clock_timestamp())
+INSERT INTO waitlist_entries (id, user_id, created_by, service_id, resource_id, provider_ids, from_at, to_at, minutes,
+                              party_size, weekdays, day_from, day_to, time_zone, created_at, updated_at)
+VALUES (%(id)s, %(user_id)s, %(actor_id)s, %(service_id)s, %(resource_id)s, %(provider_ids)s::uuid[], %(from_at)s, %(to_at)s,
+        %(minutes)s, %(party_size)s, %(weekdays)s, %(day_from)s, %(day_to)s, %(time_zone)s, clock_timestamp(), clock_timestamp())
 
 -- name: get
 -- One entry for someone entitled to it.
@@ -193,7 +198,7 @@ DELETE FROM waitlist_openings WHERE id = ANY (%(ids)s::bigint[])
 -- name: concerned
 -- Those who wait for some of what may be free and were not asked about it, first come first, with the times about which they have
 -- said no or nothing.
-SELECT e.id, e.place, e.user_id, e.service_id, e.resource_id, e.from_at, e.to_at, e.minutes, e.party_size, e.weekdays, e.day_from,
+SELECT e.id, e.place, e.user_id, e.service_id, e.resource_id, e.provider_ids, e.from_at, e.to_at, e.minutes, e.party_size, e.weekdays, e.day_from,
        e.day_to, e.time_zone,
        (SELECT coalesce(json_agg(json_build_array(extract(epoch FROM o.start_at), extract(epoch FROM o.end_at))), '[]')
           FROM waitlist_offers AS o WHERE o.entry_id = e.id AND o.state IN ('declined', 'lapsed')) AS refused
@@ -233,7 +238,7 @@ SELECT h.id, %(id)s::uuid, h.start_at, h.end_at, h.expires_at, clock_timestamp()
 -- The filters of the list. Their defaults let everything pass.
 (%(state)s::text IS NULL OR (e.state = %(state)s AND (e.state <> 'waiting' OR e.to_at > clock_timestamp())))
    AND (%(service_id)s::uuid IS NULL OR e.service_id = %(service_id)s)
-   AND (%(resource_id)s::uuid IS NULL OR e.resource_id = %(resource_id)s)
+   AND (%(resource_id)s::uuid IS NULL OR %(resource_id)s = ANY (e.provider_ids || e.resource_id))
 
 -- fragment: page
 -- One page in the order of the line.

@@ -24,6 +24,7 @@ UNREACHABLE = {
     "closures_take_time": "the schema wants an end after the start",
     "schedule_days_of_schedule": "the layer's row is written first",
     "schedules_business_is_one": "the business has one id in the code",
+    "waitlist_entries_providers_few": "the schema bounds them",
     "schedules_off_known": "the schema knows the rules that can be off",
     "schedules_off_or_said": "the schema refuses what is said and off",
     "schedules_layer_known": "the addresses name the layers",

@@ -22,6 +22,11 @@ UPDATE holds SET user_id = (SELECT id FROM users WHERE id <> user_id LIMIT 1) WH
 UPDATE waitlist_entries SET to_at = to_at - interval '30 minutes'
  WHERE id = (SELECT entry_id FROM waitlist_offers WHERE state = 'open')
 
+-- name: offer_of_one_of_two
+-- An offer without somebody who was to be there.
+UPDATE waitlist_entries AS e SET provider_ids = ARRAY[h.resource_ids[1], gen_random_uuid()]
+  FROM waitlist_offers AS o JOIN holds AS h ON h.id = o.hold_id WHERE o.state = 'open' AND e.id = o.entry_id
+
 -- name: offer_lost
 -- An offer that is not written down.
 DELETE FROM waitlist_offers WHERE state = 'open'

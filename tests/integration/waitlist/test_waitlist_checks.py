@@ -19,6 +19,7 @@ SEEN_BY = {
     "hold_of_an_offer_ends_earlier": {"waitlist.offer_of_nothing"},
     "offered_to_somebody_else": {"waitlist.offer_of_nothing"},
     "offer_outside_of_the_window": {"waitlist.offer_beside_the_wish"},
+    "offer_of_one_of_two": {"waitlist.offer_beside_the_wish"},
     "offer_lost": {"waitlist.hold_offered_to_nobody"},
     "accepted_and_still_waiting": {"waitlist.booked_without_offer"},
     "left_with_an_offer": {"waitlist.offer_after_the_end"},
