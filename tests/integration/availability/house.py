@@ -304,9 +304,10 @@ class House:
 
     def expire(self, id: str) -> None:
         """Let a hold end by itself, and nobody sweep it away."""
-        past = "SET expires_at = clock_timestamp() - interval '1 microsecond' WHERE"
-        self.world.query(f"UPDATE allocations {past} hold_id = %s", UUID(id))
-        self.world.query(f"UPDATE holds {past} id = %s", UUID(id))
+        past = """WITH past AS (SELECT clock_timestamp() - interval '1 microsecond' AS at), claims AS (
+                UPDATE allocations SET expires_at = at FROM past WHERE hold_id = %s)
+            UPDATE holds SET expires_at = at FROM past WHERE id = %s"""
+        self.world.query(past, UUID(id), UUID(id))
         del self.town.bookings[id]
 
     def book_held(self, id: str) -> TestResponse:
@@ -319,8 +320,8 @@ class House:
         return answer
 
     def cancel(self, id: str) -> None:
-        """Call a booking off."""
-        self.done("POST", f"/bookings/{id}/cancel", {})
+        """Call a booking off, even one that has begun."""
+        self.done("POST", f"/bookings/{id}/cancel", {"override": True, "reason": "Asked for."})
         del self.town.bookings[id]
         self.take_places()
 
