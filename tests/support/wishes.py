@@ -62,6 +62,8 @@ weeks = st.one_of(
     st.lists(st.one_of(hours(), working_day, st.just([(0, 1440)])), min_size=7, max_size=7).map(_apart),
     working_day.map(lambda day: [day] * 5 + [[]] * 2),
 )
+#: what a house is open to begin with: around the clock, into the night, or anyhow
+openings = st.one_of(st.none(), st.none(), st.just([[(1200, 1560)]] * 7), weeks)
 holidays = st.sampled_from([None, None, "", "DE", "US", "WS", "DE-BY"])
 caps = st.dictionaries(st.sampled_from(["day", "week", "month"]), st.integers(1, 3), min_size=1, max_size=2)
 
@@ -134,6 +136,7 @@ class Plan:
     now: float
     resources: list[Resource]
     services: list[Service]
+    weekly: list[Hours] | None
 
 
 @st.composite
@@ -148,9 +151,9 @@ def plans(draw: st.DrawFn) -> Plan:
     ]
     everything = [*people, *rooms]
     noon = int(datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC).timestamp()) // 60 + 720
-    now = noon - draw(st.sampled_from([1440, 3 * 1440, 2000, 700, 300])) + draw(st.sampled_from([0, 0, 0.5]))
+    now = noon - draw(st.sampled_from([1440, 3 * 1440, 2000, 780, 700, 300])) + draw(st.sampled_from([0, 0, 0.5]))
     services = [draw(_services(f"service {number}", everything)) for number in (1, 2)]
-    return Plan(draw(zones), date.fromisoformat(day), now, everything, services)
+    return Plan(draw(zones), date.fromisoformat(day), now, everything, services, draw(openings))
 
 
 @st.composite

@@ -70,6 +70,8 @@ class Truth(RuleBasedStateMachine):
         for service in plan.services:
             self.house.service(replace(service, layer=type(service.layer)()), LENGTHS)
         self.names = ["", *self.town.resources, *self.town.services]
+        if plan.weekly is not None:
+            self.house.say("", plan.weekly, None, {})
 
     @property
     def town(self) -> Town:

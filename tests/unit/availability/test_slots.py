@@ -135,6 +135,15 @@ def test_two_grids_are_joined_and_each_keeps_to_its_own() -> None:
     ]
 
 
+@pytest.mark.parametrize("zone, ends", [("America/New_York", 5), ("UTC", 24), ("Pacific/Apia", 11)])
+def test_today_is_that_of_the_clock_where_it_is_delivered(zone: str, ends: int) -> None:
+    """At half past three in UTC New York still has yesterday, and Samoa has not much left of the day."""
+    today = Layer(rules={"bookingWindow": {"kind": "rolling", "days": 0}})
+    one = candidate(schedule=resolve(today, SILENT, SILENT, ZoneInfo(zone)))
+    found = starts(look([Group(1, (one,), True)], now=DAY + 3.5 * HOUR))
+    assert (found[0], found[-1]) == (3.5, ends - 0.25)
+
+
 def test_explaining_and_judging_agree() -> None:
     """Somebody is free exactly when no rule speaks against them."""
     one = candidate(busy=[(DAY + 9 * HOUR, DAY + 10 * HOUR)], closures=[(DAY + 12 * HOUR, DAY + 13 * HOUR)])
