@@ -1,6 +1,4 @@
--- The schema after migration 0054, structure only. Written by scripts/migrate.py dump; do not edit.
--- The schema after migration 0052, structure only. Written by scripts/migrate.py dump; do not edit.
--- The schema after migration 0053, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0057, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
