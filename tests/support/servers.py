@@ -197,8 +197,14 @@ class PostgresServer:
         self._files.initialise(self._password, **common)
         common |= {"max_connections": 200, "log_lock_waits": "on"}
         # What nobody replays from the log need not be in it: databases are copied in half the time.
-        forgetful = {"fsync": "off", "full_page_writes": "off", "wal_level": "minimal", "max_wal_senders": 0}
-        quick: dict[str, str | int] = {} if fsync else forgetful
+        quick: dict[str, str | int] = {
+            "fsync": "off",
+            "full_page_writes": "off",
+            "wal_level": "minimal",
+            "max_wal_senders": 0,
+        }
+        if fsync:
+            quick = {}
         self._command = self._files.command(self.port, **common, **quick, **settings)
         self._process = Process(self._command, self.log, self._files.account)
         self._wait()
