@@ -261,6 +261,13 @@ class Caps(Schema):
     month = fields.Integer(allow_none=True)
 
 
+class Assignment(Schema):
+    """Who gets a booking of those who are free, as a layer says it."""
+
+    strategy = fields.String(required=True, validate=validate.OneOf(STRATEGIES))
+    seed = fields.String()
+
+
 class Rules(Schema):
     """Rules that a layer says."""
 
@@ -279,6 +286,7 @@ class Rules(Schema):
     checkInOpensMinutes = fields.Integer()
     releaseAfterMinutes = fields.Integer()
     noShowRule = fields.Nested(NoShows)
+    assignment = fields.Nested(Assignment)
     off = fields.List(fields.String(validate=validate.OneOf(CAN_BE_OFF)))
 
 
