@@ -33,6 +33,11 @@ RUN = pytest.StashKey[Run]()
 FOLDERS = ("race", "acceptance", "migrations", "integration", "guards", "unit")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What only the tests of this project know."""
+    parser.addoption("--unchecked", action="store_true", help="do not look through the data of each module in the end")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Know the shared servers: an xdist worker is told where they are, anyone else starts them when first needed."""
     # A shell's background job inherits an ignored SIGINT and hands it on; processes under test must hear Ctrl-C.

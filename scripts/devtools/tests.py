@@ -85,7 +85,7 @@ def _pytest(checks: Checks, *, quick: bool) -> None:
         os.environ["RACE_ROUNDS"] = rounds or "1"
         # Races, too, are judged by how busy they find the machine, as everywhere but when they are alone.
         which = f"not ({SLOW}) and ({ALONE} or {RACES} or not {PROCESSES})"
-        _side_by_side(checks, "side by side", QUICK_WORKERS, which)
+        _side_by_side(checks, "side by side", QUICK_WORKERS, which, "--unchecked")
         return
     checks.step("erase", "coverage", "erase")
     os.environ["RACE_ROUNDS"] = rounds or "20"
@@ -97,9 +97,9 @@ def _pytest(checks: Checks, *, quick: bool) -> None:
     checks.step("coverage", "coverage", "report", f"--fail-under={LEAST_COVERAGE}")
 
 
-def _side_by_side(checks: Checks, name: str, workers: int, which: str, *folders: str, coverage: bool = False) -> None:
+def _side_by_side(checks: Checks, name: str, workers: int, which: str, *more: str, coverage: bool = False) -> None:
     """Run the tests of these marks on so many workers, each file on one of them."""
-    arguments = ("-q", "-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder", "-m", which, *folders)
+    arguments = ("-q", "-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder", "-m", which, *more)
     checks.pytest(name, *arguments, coverage=coverage)
 
 

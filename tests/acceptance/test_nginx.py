@@ -176,6 +176,7 @@ def test_what_nobody_answered_is_logged_without_its_secret() -> None:
     assert not [secret for secret in secrets if secret in errors]
 
 
+@pytest.mark.slow
 def test_what_the_service_answered_is_logged_by_it_alone() -> None:
     folder = make_folder()
     with good_server() as (good, _), nginx(good, free_port(), folder=folder) as url:
@@ -281,6 +282,7 @@ def good_server(address: str = "127.0.0.1", port: int = 0) -> Iterator[tuple[int
     server.server_close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method, expected", [("GET", 200), ("POST", 503)])
 def test_only_a_harmless_request_is_repeated_on_another_server(method: str, expected: int) -> None:
     """A POST that may have been carried out must not be sent twice; the client repeats it with its Idempotency-Key."""

@@ -30,9 +30,13 @@ def invented() -> Callable[[str], bool]:
 
 
 @pytest.fixture(scope="module")
-def module_database_url(module_database_url: str, invented: Callable[[str], bool]) -> Iterator[str]:
+def module_database_url(
+    module_database_url: str, invented: Callable[[str], bool], pytestconfig: pytest.Config
+) -> Iterator[str]:
     """A freshly migrated database for one module, whose data is sound in the end."""
     yield module_database_url
+    if pytestconfig.getoption("--unchecked"):
+        return
     found = {finding.check: finding.rows[:3] for finding in damage(module_database_url)}
     assert {check: rows for check, rows in found.items() if not invented(check)} == {}
 

@@ -101,6 +101,7 @@ def test_what_a_file_sets_ends_with_it(migrations: Migrations, session: Session)
     assert one(session, "SELECT to_regclass('public.rooms')") == "rooms"
 
 
+@pytest.mark.slow
 def test_a_roles_timeouts_do_not_reach_migrations(migrations: Migrations, session: Session) -> None:
     session.execute(sql.SQL("ALTER ROLE {} SET statement_timeout = 400").format(sql.Identifier(session.info.user)))
     code, said = migrations.write(_0001_slow="SELECT pg_sleep(0.6)").run("up")

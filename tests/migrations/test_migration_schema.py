@@ -18,6 +18,7 @@ def dumped(url: str, directory: Path) -> str:
         return dump.dump(connection, directory)
 
 
+@pytest.mark.slow
 def test_the_services_migrations_make_exactly_schema_sql(url: str) -> None:
     assert upgrade(url, report=lambda line: None) == expected_version()
     assert dumped(url, files.DIRECTORY) == (ROOT / "sql" / "schema.sql").read_text()

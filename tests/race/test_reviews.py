@@ -44,6 +44,7 @@ def agree(rating: dict[str, Any], stars: Counter[str]) -> bool:
     return {number: count for number, count in rating["distribution"].items() if count} == stars
 
 
+@pytest.mark.slow
 def test_many_at_once(crowd: Crowd, world: World) -> None:
     """Every customer reviews twice at once; then authors and admins change, hide, show and delete at once."""
     dice, admin = random.Random(7), world.admin()

@@ -54,6 +54,7 @@ def test_series_that_cross_each_other(crowd: Crowd, world: World, undisturbed: N
         whole(world, room)
 
 
+@pytest.mark.slow
 def test_exactly_one_gets_the_times(crowd: Crowd, world: World, undisturbed: None) -> None:
     people = [world.user() for _ in range(SIZE)]
     for _ in range(max(3, ROUNDS // 4)):
@@ -101,6 +102,7 @@ def test_among_single_bookings_and_moves(crowd: Crowd, world: World, undisturbed
         whole(world, room)
 
 
+@pytest.mark.slow
 def test_places_of_a_session(crowd: Crowd, world: World, undisturbed: None) -> None:
     """Parties of two in sessions of nine, twelve days long: four series fit."""
     people = [world.user() for _ in range(SIZE)]
@@ -110,6 +112,7 @@ def test_places_of_a_session(crowd: Crowd, world: World, undisturbed: None) -> N
         assert statuses(replies) == {201: 4, 409: SIZE - 4}
 
 
+@pytest.mark.slow
 def test_the_same_series_under_one_key(crowd: Crowd, world: World, undisturbed: None) -> None:
     person, room = world.user(), world.resource(capacity=99)
     request = series(person, 9, resourceId=room)

@@ -49,6 +49,7 @@ def test_k_providers_serve_exactly_k(crowd: Crowd, world: World, undisturbed: No
         assert {reply.body["providerId"] for reply in replies if reply.status == 201} == set(providers)
 
 
+@pytest.mark.slow
 def test_exactly_as_many_as_just_enough(crowd: Crowd, world: World, undisturbed: None) -> None:
     """Nobody is refused while somebody is free: fifty for fifty."""
     people = [world.user() for _ in range(SIZE)]
@@ -76,6 +77,7 @@ def test_every_strategy_serves_exactly_k(crowd: Crowd, world: World, undisturbed
     assert {reply.body["providerId"] for reply in replies if reply.status == 201} == set(providers)
 
 
+@pytest.mark.slow
 def test_turns_go_round_whoever_asks_at_once(crowd: Crowd, world: World, undisturbed: None) -> None:
     """Fifty at fifty different times: nobody is in anybody's way, and each of five is booked ten times."""
     providers = [str(world.provider().id) for _ in range(5)]
@@ -118,6 +120,7 @@ def test_a_provider_and_a_room_each(crowd: Crowd, world: World, undisturbed: Non
         assert {reply.body["workspaceId"] for reply in replies if reply.status == 201} == set(rooms)
 
 
+@pytest.mark.slow
 def test_a_group_session_fills_its_places(crowd: Crowd, world: World, undisturbed: None) -> None:
     """Parties of two in a session of nine, in a hall of twenty: four fit."""
     people = [world.user() for _ in range(SIZE)]

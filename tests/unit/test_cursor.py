@@ -30,6 +30,7 @@ def test_anything_else_is_refused_by_name(text: str) -> None:
     assert refused.value.extra["errors"][0]["field"] == "cursor"
 
 
+@pytest.mark.slow
 @given(st.datetimes(timezones=st.timezones()), st.uuids())
 def test_what_is_read_is_an_instant_in_utc(at: datetime, id: UUID) -> None:
     """Or it is refused, near the years 1 and 9999."""

@@ -179,6 +179,7 @@ def test_a_password_changed_during_sign_in_shuts_it_out(client: Client, world: W
     assert client.login(session["user"]["email"]).status_code == 401
 
 
+@pytest.mark.slow
 def test_an_outdated_hash_is_renewed_by_signing_in(start_client: StartClient, world: World) -> None:
     from argon2 import PasswordHasher
 

@@ -70,6 +70,7 @@ def test_every_check_has_a_damage() -> None:
     assert damages.each_has_its_damage("overview", DAMAGES, SEEN_BY)
 
 
+@pytest.mark.slow
 def test_what_the_consumer_has_not_heard_of_is_no_damage(url: str, api: Api, world: World) -> None:
     """Neither while its event waits to be published, nor while it waits for the consumer."""
     customer, admin = api.as_(world.user()), api.as_(world.admin())

@@ -85,6 +85,7 @@ def test_a_file_may_have_a_mebibyte(office: Reader) -> None:
     assert json.status_code == 413
 
 
+@pytest.mark.slow
 def test_a_file_must_be_a_calendar(office: Reader) -> None:
     for kind in ("application/json", "text/plain", ""):
         refused = put(office, uuid4(), ics((9, 10)), kind=kind)

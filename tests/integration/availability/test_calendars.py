@@ -77,6 +77,7 @@ def test_what_changes_elsewhere_changes_here_and_what_does_not_counts_nothing(
     assert (office.busy(), office.changes) == ([], 3)
 
 
+@pytest.mark.slow
 def test_a_server_may_say_that_nothing_changed(office: Reader, elsewhere: Elsewhere) -> None:
     elsewhere.text, elsewhere.etag = ics((9, 10)), '"one"'
     elsewhere.headers = {"Last-Modified": "Sat, 01 Aug 2026 00:00:00 GMT"}
@@ -91,6 +92,7 @@ def test_a_server_may_say_that_nothing_changed(office: Reader, elsewhere: Elsewh
     assert office.busy() == [(20, 21)]
 
 
+@pytest.mark.slow
 def test_what_has_no_zone_moves_with_the_resource(office: Reader, elsewhere: Elsewhere) -> None:
     elsewhere.text = ics((9, 10)).replace("00Z\r\nDTEND", "00\r\nDTEND").replace("00Z\r\nEND", "00\r\nEND")
     elsewhere.etag = '"one"'
@@ -173,6 +175,7 @@ def test_this_machine_is_not_read_unless_allowed(start_client: StartClient, worl
     assert elsewhere.asked == []
 
 
+@pytest.mark.slow
 def test_an_uploaded_calendar(office: Reader) -> None:
     made = office.add(ics=ics((9, 10)), name="Holiday plan")
     assert office.busy() == [(9, 10)]
@@ -185,6 +188,7 @@ def test_an_uploaded_calendar(office: Reader) -> None:
     assert wrong_fields(office.call("POST", path, {"url": "https://me:pw@example.com/"}, by=office.owner)) == {"url"}
 
 
+@pytest.mark.slow
 def test_removing_it_opens_again(office: Reader) -> None:
     made = office.add(ics=ics((9, 10)))
     closure = office.done("GET", f"/closures?resourceId={office.id}&kind=busy", by=office.owner)["items"][0]
@@ -216,6 +220,7 @@ def test_calendars_are_for_owners_and_admins(office: Reader) -> None:
     assert (refused.status_code, refused.get_json()["code"]) == (409, "too-many-calendars")
 
 
+@pytest.mark.slow
 def test_what_is_due_is_read_by_a_job(office: Reader) -> None:
     made = office.add(ics=ics((9, 10)))
     database = office.client.app.extensions["database"]

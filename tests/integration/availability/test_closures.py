@@ -149,6 +149,7 @@ def test_the_same_request_again_closes_once(office: Office) -> None:
     assert office.changes == 1
 
 
+@pytest.mark.slow
 def test_a_closure_waits_for_whoever_is_just_booking(office: Office) -> None:
     """Somebody who books holds the resource's key; the closure looks for bookings only when they are done."""
     answers: list[Any] = []

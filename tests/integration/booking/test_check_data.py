@@ -168,6 +168,7 @@ def test_damage_is_seen(url: str, name: str) -> None:
     assert damages.seen(url, DAMAGES, name, GUARDS) == SEEN_BY[name]
 
 
+@pytest.mark.slow
 def test_the_command_says_what_it_found(
     url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -138,6 +138,7 @@ def test_concurrent_twins_book_once(api: Api, customer: Person, world: World, ro
     assert count(world, room) == 1
 
 
+@pytest.mark.slow
 def test_a_twin_waits_for_the_first_to_commit(
     api: Api, customer: Person, world: World, module_database_url: str, room: UUID
 ) -> None:

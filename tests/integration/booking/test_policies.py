@@ -215,6 +215,7 @@ def test_who_has_checked_in_keeps_the_time(api: Api, world: World) -> None:
     assert deal.now()["status"] == "checked_in"
 
 
+@pytest.mark.slow
 def test_check_in_and_release_at_the_same_moment(api: Api, world: World) -> None:
     """One of them happens to each booking, and it happens once, though two sweepers look."""
     deals = [Deal(api, world, {"releaseAfterMinutes": 10}) for _ in range(24)]

@@ -125,6 +125,7 @@ def test_of_resembling_names_a_thousand_are_looked_at(shop: Shop) -> None:
     assert all(item["name"].startswith("Service") for item in page["items"])
 
 
+@pytest.mark.slow
 def test_ratings_leave_nothing_beside_the_indexes_that_every_search_would_read(world: World) -> None:
     world.query("UPDATE services SET rating_count = rating_count + 1, rating_sum = rating_sum + 4")
     world.query("UPDATE services SET rating_count = 0, rating_sum = 0")  # no review gave them

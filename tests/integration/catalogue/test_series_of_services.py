@@ -228,6 +228,7 @@ def test_whoever_has_least_to_do_on_the_days(shop: Shop, world: World, customer:
     assert hands(made(customer, service, "FREQ=WEEKLY;COUNT=3")) == [second] * 3
 
 
+@pytest.mark.slow
 def test_two_series_at_once_are_two_turns(shop: Shop, world: World, api: Api) -> None:
     """Whose turn it is is decided while nobody else chooses, also where everybody could have the same person."""
     people = [str(one) for one in providers(world, shop, 6)]

@@ -135,6 +135,7 @@ def test_one_process_at_a_time(stage: Stage) -> None:
     assert stage.handled() == list(range(1, 11))
 
 
+@pytest.mark.slow
 def test_many_processes_share_a_consumer(stage: Stage) -> None:
     stage.happen(BATCH * 20)
     followers = [stage.follower() for _ in range(4)]

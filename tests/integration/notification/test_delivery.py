@@ -158,6 +158,7 @@ def test_a_booking_that_is_being_changed_is_not_announced_meanwhile(remindable: 
     assert remindable.told(booking) == ONCE
 
 
+@pytest.mark.slow
 def test_a_cancellation_that_comes_during_the_delivery_waits_for_it(
     remindable: Remindable, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,6 +55,7 @@ def test_no_review_of_what_did_not_take_place_after_all(post: Post, server: Mail
     assert "review_request" not in {cause for cause, _, _ in post.told(id)}
 
 
+@pytest.mark.slow
 def test_payments_are_told_with_their_sums(post: Post, server: MailServer) -> None:
     """Declined, then paid, then given back in two parts: through the payments as they are."""
     customer, provider = post.world.user(), post.world.provider()

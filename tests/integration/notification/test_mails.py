@@ -23,6 +23,7 @@ from tests.support.mail import MailServer
 pytestmark = pytest.mark.usefixtures("fresh")
 
 
+@pytest.mark.slow
 def test_the_mails_of_a_booking(post: Post, server: MailServer) -> None:
     """Requested, confirmed, moved, cancelled: both sides hear of it, in order, and their calendars follow."""
     customer, provider = post.world.user(), post.world.provider()

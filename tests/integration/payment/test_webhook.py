@@ -60,6 +60,7 @@ def test_late_success_comes_by_notice(till: Till) -> None:
     assert till.told(booking) == ["payment.received"]
 
 
+@pytest.mark.slow
 def test_order_and_words_do_not_matter(till: Till) -> None:
     """Notices that lie, repeat and overtake each other, around payments, refunds and confirmations."""
     chance = random.Random(4711)

@@ -132,6 +132,7 @@ def test_of_a_customer(client: Client, world: World, module_database_url: str) -
     assert not [one for one in whole["notifications"] if one.get("recipient_id") in others]
 
 
+@pytest.mark.slow
 def test_of_a_provider(client: Client, world: World, module_database_url: str) -> None:
     provider = world.provider(auto_confirm=True)
     customer = Person(client, world, world.admin(), provider)

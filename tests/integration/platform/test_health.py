@@ -37,6 +37,7 @@ def _close(client: Client) -> None:
     client.close()
 
 
+@pytest.mark.slow
 def test_ready_names_every_part(client: Client) -> None:
     """All well: 200, and how long each took."""
     status, parts = ready(client)
@@ -47,6 +48,7 @@ def test_ready_names_every_part(client: Client) -> None:
     assert parts["schema"]["version"] == parts["schema"]["expected"]
 
 
+@pytest.mark.slow
 def test_an_older_schema_is_not_ready(client: Client, database_url: str) -> None:
     """With the remedy."""
     with psycopg.connect(database_url, autocommit=True) as connection:
@@ -57,6 +59,7 @@ def test_an_older_schema_is_not_ready(client: Client, database_url: str) -> None
     assert parts["postgres"]["ok"]
 
 
+@pytest.mark.slow
 def test_a_database_without_any_schema_is_not_ready(empty_database_url: str, redis_url: str) -> None:
     """A fresh database."""
     client = Client(settings_for(empty_database_url, redis_url))
@@ -65,6 +68,7 @@ def test_a_database_without_any_schema_is_not_ready(empty_database_url: str, red
     _close(client)
 
 
+@pytest.mark.slow
 def test_a_newer_schema_is_ready(client: Client, database_url: str) -> None:
     """A newer release is being rolled out beside this one."""
     with psycopg.connect(database_url, autocommit=True) as connection:
@@ -72,6 +76,7 @@ def test_a_newer_schema_is_ready(client: Client, database_url: str) -> None:
     assert ready(client)[0] == 200
 
 
+@pytest.mark.slow
 def test_without_redis_it_is_ready(database_url: str) -> None:
     """Redis is told, not required."""
     client = Client(settings_for(database_url, NO_REDIS))
@@ -85,6 +90,7 @@ def test_without_redis_it_is_ready(database_url: str) -> None:
     _close(client)
 
 
+@pytest.mark.slow
 def test_a_process_that_is_about_to_stop_is_not_ready(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """Balancers send requests elsewhere; it is still alive."""
     monkeypatch.setattr(health, "draining", _set())

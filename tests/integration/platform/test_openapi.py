@@ -59,6 +59,7 @@ def test_schemas_are_json_schemas(document: Json) -> None:
         jsonschema_rs.meta.validate({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
 
 
+@pytest.mark.slow
 def test_examples_fit_their_schemas(document: Json) -> None:
     """Bodies, answers and problems: what a reader copies is right."""
     seen, validators = 0, Validators(document)
@@ -165,6 +166,7 @@ def test_the_document_is_made_once(client: FlaskClient) -> None:
     assert (again.status_code, again.data) == (304, b"")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "proxies,given,server",
     [(1, "/api", "/api"), (0, "/api", "/"), (1, "//evil.example", "/"), (1, "/x?y", "/"), (1, "", "/")],

@@ -217,6 +217,7 @@ def test_capacity_goes_down_to_one_when_claims_allow_it(client: Client, world: W
     assert (refused.status_code, refused.get_json()["code"]) == (409, "capacity-claimed")
 
 
+@pytest.mark.slow
 def test_the_list_is_by_name_in_pages(database_url: str, redis_url: str) -> None:
     """On a database of its own, because it counts."""
     client, world = Client(settings_for(database_url, redis_url)), World(database_url)

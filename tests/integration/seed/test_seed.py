@@ -197,5 +197,6 @@ def test_consumers_do_not_act_on_what_is_past(database_url: str) -> None:
     assert number(database_url, "SELECT position - (SELECT max(position) FROM events) FROM event_consumers") == 0
 
 
+@pytest.mark.slow
 def test_production_is_refused(database_url: str) -> None:
     assert "does not belong in production" in seed(database_url, code=1, APP_ENV="production")

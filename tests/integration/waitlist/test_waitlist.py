@@ -58,6 +58,7 @@ def test_what_is_called_off_goes_to_the_first(line: Line, booker: Person) -> Non
     problem(first.call("POST", f"/waitlist/{one['id']}/accept", {}), 409, "not-waiting")
 
 
+@pytest.mark.slow
 def test_no_or_silence_passes_it_on(line: Line, booker: Person) -> None:
     """Each is asked once about a time, in order; then it is free for everybody."""
     booking = line.book(booker)

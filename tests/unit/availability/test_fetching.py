@@ -108,6 +108,7 @@ def test_one_internal_address_among_public_ones_is_enough(monkeypatch: pytest.Mo
     assert fetching.resolve("example.com", 443) == "8.8.8.8"
 
 
+@pytest.mark.slow
 def test_the_connection_goes_to_the_address_that_was_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that means this machine when it is asked a second time (DNS rebinding) is not asked a second time."""
     asked: list[Any] = []

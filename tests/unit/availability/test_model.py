@@ -75,6 +75,7 @@ def test_hours_end_when_the_service_must_be_done() -> None:
     assert starts(town()) == ["07 07:00", "07 07:15", "07 07:30", "07 07:45", "07 08:00", "07 08:15", "07 08:30"]
 
 
+@pytest.mark.slow
 def test_notice_window_and_the_past() -> None:
     some = town(now=at("2027-06-07T07:20"))
     assert starts(some) == ["07 07:30", "07 07:45", "07 08:00", "07 08:15", "07 08:30"]
@@ -100,6 +101,7 @@ def test_interval_and_offset() -> None:
     assert starts(some) == ["07 07:20", "07 08:10"]
 
 
+@pytest.mark.slow
 def test_exceptions_holidays_and_closures() -> None:
     some = town()
     some.business.holidays = "DE"
@@ -132,6 +134,7 @@ def test_a_booking_may_move_over_itself() -> None:
     assert len(starts(some, Wish("yoga", 30, moves="b"))) == 7
 
 
+@pytest.mark.slow
 def test_caps() -> None:
     some = town(bookings=booked("2027-06-07T07:30", "2027-06-07T08:00", customer="carl", service="yoga"))
     some.business.rules["resourceCaps"] = {"week": 1}
@@ -144,6 +147,7 @@ def test_caps() -> None:
     assert len(starts(some, Wish("yoga", 30, customer="carl", moves="b"))) == 7
 
 
+@pytest.mark.slow
 def test_a_group_shares_places_and_units() -> None:
     some = town(bookings=booked("2027-06-07T07:00", "2027-06-07T09:00", units=3, places=4))
     some.resources["ann"].capacity = 9

@@ -55,6 +55,7 @@ def test_two_needs_that_share_a_room_need_two_rooms() -> None:
     assert (found.enough, [len(free) for free in found.free]) == (False, [1, 1])
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.integers(0, 5), max_size=5, unique=True), min_size=1, max_size=4), st.data())
 def test_matching_is_exact(groups: list[list[int]], data: st.DataObject) -> None:
     """Against trying everything; and whoever comes first is kept when that is possible."""

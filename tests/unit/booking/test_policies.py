@@ -153,6 +153,7 @@ def test_repeat_cases(then: str, times: int, price: int | None, verdict: str) ->
     assert policies.after_no_shows(None, times, price=price) == ""
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**12), st.integers(-5000, 5000), st.integers(0, 100), st.integers(0, 3000))
 def test_a_fee_is_never_more_than_the_price(price: int, left: int, percent: int, notice: int) -> None:
     tiers = {"tiers": [{"beforeMinutes": notice, "refundPercent": percent}]}

@@ -59,6 +59,7 @@ def test_spellings_of_one_instant(text: str) -> None:
     assert NewBooking().load(WISH | {"startAt": text})["startAt"] == datetime(2030, 1, 1, 9, tzinfo=UTC)
 
 
+@pytest.mark.slow
 @given(st.datetimes(EARLIEST, LATEST, timezones=st.timezones()))
 def test_any_zone_arrives_as_the_same_instant(value: datetime) -> None:
     offset = value.utcoffset()

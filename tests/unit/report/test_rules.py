@@ -23,6 +23,7 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=BERLIN)
 
 
+@pytest.mark.slow
 @given(INSTANTS, st.timedeltas(timedelta(minutes=1), timedelta(days=400)), st.sampled_from(rules.TIMED), ZONES)
 def test_buckets_and_parts_cover_the_period_without_gap(
     lower: datetime, length: timedelta, group_by: str, zone: ZoneInfo
