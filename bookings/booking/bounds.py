@@ -38,10 +38,10 @@ def calling_off(
     verdict = policies.cancelling(booking, now)
     if not _binds(booking, actor, override):
         if verdict.until is not None and not override and actor.id != SYSTEM.id:
-            raise _too_late(verdict, booking)
+            raise _too_late(verdict.until, booking)
         return "cancel", {"fee_amount": None}
     if verdict.how == REFUSE:
-        raise _too_late(verdict, booking)
+        raise _too_late(verdict.until, booking)
     return _called_off(verdict, booking, now)
 
 
@@ -57,7 +57,7 @@ def moving(booking: Booking, actor: Actor, now: datetime, *, override: bool) -> 
     if override:
         return {}
     if verdict.how == REFUSE and verdict.until is not None:
-        raise _too_late(verdict, booking)
+        raise _too_late(verdict.until, booking)
     if not _binds(booking, actor, override):
         return {}
     if verdict.how == REFUSE:
@@ -74,7 +74,13 @@ def _charged(booking: Booking, fee: int) -> dict[str, Any]:
     return {"fee_amount": (booking["fee_amount"] or 0) + fee} if fee else {}
 
 
-def _too_late(verdict: Verdict, booking: Booking) -> TooLate:
-    assert verdict.until is not None
+def check_still_on(booking: Booking, now: datetime) -> None:
+    """Customers say that they are there while it lasts; later, who did not come could say so, too. Raises TooLate."""
+    if now >= booking["end_at"]:
+        raise _too_late(booking["end_at"], booking)
+
+
+def _too_late(until: datetime | None, booking: Booking) -> TooLate:
+    assert until is not None
     how = " Staff may override, with a reason." if booking["may_override"] else ""
-    return TooLate(f"That was possible until {instant_text(verdict.until)}.{how}", until=instant_text(verdict.until))
+    return TooLate(f"That was possible until {instant_text(until)}.{how}", until=instant_text(until))

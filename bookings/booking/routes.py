@@ -152,7 +152,7 @@ def cancel(booking_id: UUID, body: dict[str, Any]) -> Answer:
 @blueprint.post("/<uuid:booking_id>/check-in")
 @endpoint(body=ActionBody, answers={200: Booking}, problems=_STEP, conditional=True)
 def check_in(booking_id: UUID, body: dict[str, Any]) -> Answer:
-    """The customer is there."""
+    """The customer is there; they say so themselves where nobody owns anything of what is booked, until it ends."""
     return _act(booking_id, "check-in", body)
 
 

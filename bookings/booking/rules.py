@@ -35,6 +35,8 @@ class Action:
     target: str
     event: str
     staff_only: bool = True
+    #: whether the customer does it, too, where nobody owns what is booked, so that nobody would be there to do it
+    unhosted: bool = False
     #: whether it becomes possible at the start, or a while before
     needs_start: bool = False
 
@@ -45,7 +47,7 @@ ACTIONS = {
         Action("confirm", ("pending",), "confirmed", "booking.confirmed"),
         Action("decline", ("pending",), "declined", "booking.declined"),
         Action("cancel", ("pending", "confirmed"), "cancelled", "booking.cancelled", staff_only=False),
-        Action("check-in", ("confirmed",), "checked_in", "booking.checked-in", needs_start=True),
+        Action("check-in", ("confirmed",), "checked_in", "booking.checked-in", unhosted=True, needs_start=True),
         Action("complete", ("confirmed", "checked_in", "no_show"), "completed", "booking.completed", needs_start=True),
         Action("no-show", ("confirmed", "completed"), "no_show", "booking.no-show", needs_start=True),
     )
@@ -57,9 +59,14 @@ NOBODY_ANSWERED = "Nobody confirmed it in time."
 BY_TARGET = {action.target: action for action in ACTIONS.values()}
 
 
-def allowed_actions(status: str, *, is_staff: bool) -> list[str]:
+def may(action: Action, *, is_staff: bool, is_owned: bool) -> bool:
+    """Whether an action is for staff, or for the customer, of something that has an owner or not."""
+    return is_staff or not action.staff_only or (action.unhosted and not is_owned)
+
+
+def allowed_actions(status: str, *, is_staff: bool, is_owned: bool) -> list[str]:
     """The names of the actions possible from a status for staff or for the customer."""
-    return [a.name for a in ACTIONS.values() if status in a.sources and (is_staff or not a.staff_only)]
+    return [a.name for a in ACTIONS.values() if status in a.sources and may(a, is_staff=is_staff, is_owned=is_owned)]
 
 
 def opens_at(action: Action, start_at: datetime, check_in_opens: timedelta) -> datetime | None:

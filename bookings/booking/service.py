@@ -317,10 +317,11 @@ def set_payment_status(
 
 
 def _check_step(step: Action, booking: dict[str, Any], settings: Settings, reason: str | None, override: bool) -> None:
-    if step.staff_only and not booking["is_staff"]:
+    who = {"is_staff": booking["is_staff"], "is_owned": booking["is_owned"]}
+    if not rules.may(step, **who):
         raise StaffOnly
     if booking["status"] not in step.sources:
-        allowed = rules.allowed_actions(booking["status"], is_staff=booking["is_staff"])
+        allowed = rules.allowed_actions(booking["status"], **who)
         raise TransitionRefused(
             f"A booking that is {booking['status']} cannot {step.name}.",
             bookingStatus=booking["status"],
@@ -330,6 +331,8 @@ def _check_step(step: Action, booking: dict[str, Any], settings: Settings, reaso
     opens = rules.opens_at(step, booking["start_at"], policies.check_in_opens(booking, settings.check_in_opens))
     if opens and clock.now() < opens and not override:
         raise TooEarly(opensAt=instant_text(opens))
+    if step.unhosted and not booking["is_staff"]:
+        bounds.check_still_on(booking, clock.now())
 
 
 def _lock(tx: Tx, actor: Actor, booking_id: UUID, versions: Sequence[int] | None) -> dict[str, Any]:

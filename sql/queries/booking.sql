@@ -274,13 +274,14 @@ SELECT {document}::text, b.version FROM bookings AS b WHERE b.id = %(id)s::uuid 
 
 -- name: lock
 -- A booking about to change, locked until the command commits so that its events keep their order. `is_staff`: the
--- actor is an admin or owns something it claims.
+-- actor is an admin or owns something it claims; `is_owned`: something of it has an owner at all.
 SELECT b.id, b.user_id, b.resource_ids, b.start_at, b.end_at, b.units, b.status, b.version,
        b.title, b.description, b.location, b.notes, b.status_reason, b.payment_status, b.service_id,
        b.provider_id, b.workspace_id, b.party_size, b.price_amount, b.currency, b.cancellation_policy, b.policy,
        b.reschedules, b.fee_amount, b.overbooked, b.released_at, b.buffer_before_minutes, b.buffer_after_minutes, b.session_places, b.reminder_leads, {document} AS document,
        %(is_admin)s OR EXISTS (
-           SELECT FROM resources WHERE id = ANY (b.resource_ids) AND owner_id = %(actor_id)s) AS is_staff, {may_override}
+           SELECT FROM resources WHERE id = ANY (b.resource_ids) AND owner_id = %(actor_id)s) AS is_staff, {may_override},
+       EXISTS (SELECT FROM resources WHERE id = ANY (b.resource_ids) AND owner_id IS NOT NULL) AS is_owned
   FROM bookings AS b WHERE b.id = %(id)s AND {visible} FOR NO KEY UPDATE OF b
 
 -- name: change

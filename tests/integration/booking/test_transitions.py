@@ -7,6 +7,7 @@ from unittest import mock
 
 import psycopg
 import pytest
+from werkzeug.test import TestResponse
 
 from bookings.booking.rules import ACTIONS, STATUSES
 from tests.factories import World
@@ -116,6 +117,37 @@ def test_too_early(cast: Cast, action: str, opens: int, path: str) -> None:
         assert refused["opensAt"] == at(opens)
     with mock.patch("bookings.clock.now", return_value=DAY.replace(hour=opens)):
         assert cast.provider.act(cast.booking, action).status_code == 200
+
+
+@pytest.mark.parametrize("way", ["action", "status"])
+def test_customers_check_in_by_themselves_where_nobody_owns_the_room(api: Api, world: World, way: str) -> None:
+    customer, admin = api.as_(world.user()), api.as_(world.admin())
+    room = world.resource(auto_confirm=True)
+    booking = customer.booked(workspaceId=room)
+
+    def check_in(hour: int, minute: int, person: Person = customer) -> TestResponse:
+        with mock.patch("bookings.clock.now", return_value=DAY.replace(hour=hour, minute=minute)):
+            if way == "action":
+                return person.act(booking, "check-in")
+            return person.call("PATCH", f"/bookings/{booking['id']}/status", {"status": "checked_in"})
+
+    assert problem(check_in(7, 59), 409, "too-early")["opensAt"] == at(8)
+    assert problem(check_in(10, 0), 409, "too-late")["until"] == at(10)
+    problem(check_in(9, 0, api.as_(world.user())), 404, "not-found")
+    assert (check_in(8, 0).json or {})["status"] == "checked_in"
+    assert problem(check_in(8, 1), 409, "transition-refused")["allowed"] == []
+    with mock.patch("bookings.clock.now", return_value=DAY.replace(hour=9)):
+        problem(customer.act(booking, "complete"), 403, "staff-only")
+        assert admin.act(booking, "complete").status_code == 200
+
+
+def test_where_one_of_two_has_an_owner_they_are_there(api: Api, world: World) -> None:
+    provider = world.provider(auto_confirm=True)
+    customer = api.as_(world.user())
+    booking = customer.booked(providerId=provider.id, workspaceId=world.resource(auto_confirm=True))
+    with mock.patch("bookings.clock.now", return_value=DAY.replace(hour=9)):
+        problem(customer.act(booking, "check-in"), 403, "staff-only")
+        assert api.as_(provider).act(booking, "check-in").status_code == 200
 
 
 def test_overriding_needs_staff_and_a_reason(cast: Cast) -> None:

@@ -66,9 +66,11 @@ def test_others_open_with_it_or_a_while_before(name: str, opens: datetime) -> No
 
 
 def test_allowed_actions_of_staff_and_customer() -> None:
-    assert rules.allowed_actions("pending", is_staff=True) == ["confirm", "decline", "cancel"]
-    assert rules.allowed_actions("pending", is_staff=False) == ["cancel"]
-    assert rules.allowed_actions("cancelled", is_staff=True) == []
+    assert rules.allowed_actions("pending", is_staff=True, is_owned=True) == ["confirm", "decline", "cancel"]
+    assert rules.allowed_actions("pending", is_staff=False, is_owned=True) == ["cancel"]
+    assert rules.allowed_actions("cancelled", is_staff=True, is_owned=True) == []
+    assert rules.allowed_actions("confirmed", is_staff=False, is_owned=True) == ["cancel"]
+    assert rules.allowed_actions("confirmed", is_staff=False, is_owned=False) == ["cancel", "check-in"]
 
 
 def test_each_status_but_the_first_is_reached_by_one_action() -> None:
