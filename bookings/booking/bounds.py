@@ -13,6 +13,7 @@ from bookings.auth import SYSTEM, Actor
 from bookings.booking import policies
 from bookings.booking.errors import MovedTooOften, TooLate
 from bookings.booking.policies import NO_SHOW, REFUSE, Verdict
+from bookings.booking.rules import Action
 from bookings.errors import Forbidden, Invalid
 from bookings.fields import instant_text
 
@@ -74,9 +75,9 @@ def _charged(booking: Booking, fee: int) -> dict[str, Any]:
     return {"fee_amount": (booking["fee_amount"] or 0) + fee} if fee else {}
 
 
-def check_still_on(booking: Booking, now: datetime) -> None:
+def check_still_on(step: Action, booking: Booking, now: datetime) -> None:
     """Customers say that they are there while it lasts; later, who did not come could say so, too. Raises TooLate."""
-    if now >= booking["end_at"]:
+    if step.unhosted and not booking["is_staff"] and now >= booking["end_at"]:
         raise _too_late(booking["end_at"], booking)
 
 

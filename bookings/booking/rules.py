@@ -59,14 +59,15 @@ NOBODY_ANSWERED = "Nobody confirmed it in time."
 BY_TARGET = {action.target: action for action in ACTIONS.values()}
 
 
-def may(action: Action, *, is_staff: bool, is_owned: bool) -> bool:
-    """Whether an action is for staff, or for the customer, of something that has an owner or not."""
-    return is_staff or not action.staff_only or (action.unhosted and not is_owned)
+def may(action: Action, who: Mapping[str, Any]) -> bool:
+    """Whether an action is for whoever asks: staff (`is_staff`) or the customer, of what has an owner (`is_owned`) or
+    not."""
+    return who["is_staff"] or not action.staff_only or (action.unhosted and not who["is_owned"])
 
 
-def allowed_actions(status: str, *, is_staff: bool, is_owned: bool) -> list[str]:
-    """The names of the actions possible from a status for staff or for the customer."""
-    return [a.name for a in ACTIONS.values() if status in a.sources and may(a, is_staff=is_staff, is_owned=is_owned)]
+def allowed_actions(status: str, who: Mapping[str, Any]) -> list[str]:
+    """The names of the actions possible from a status for whoever asks, as `may` says."""
+    return [a.name for a in ACTIONS.values() if status in a.sources and may(a, who)]
 
 
 def opens_at(action: Action, start_at: datetime, check_in_opens: timedelta) -> datetime | None:

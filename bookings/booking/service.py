@@ -317,22 +317,19 @@ def set_payment_status(
 
 
 def _check_step(step: Action, booking: dict[str, Any], settings: Settings, reason: str | None, override: bool) -> None:
-    who = {"is_staff": booking["is_staff"], "is_owned": booking["is_owned"]}
-    if not rules.may(step, **who):
+    if not rules.may(step, booking):
         raise StaffOnly
     if booking["status"] not in step.sources:
-        allowed = rules.allowed_actions(booking["status"], **who)
         raise TransitionRefused(
             f"A booking that is {booking['status']} cannot {step.name}.",
             bookingStatus=booking["status"],
-            allowed=allowed,
+            allowed=rules.allowed_actions(booking["status"], booking),
         )
     bounds.check_override(booking, override=override, reason=reason)
     opens = rules.opens_at(step, booking["start_at"], policies.check_in_opens(booking, settings.check_in_opens))
     if opens and clock.now() < opens and not override:
         raise TooEarly(opensAt=instant_text(opens))
-    if step.unhosted and not booking["is_staff"]:
-        bounds.check_still_on(booking, clock.now())
+    bounds.check_still_on(step, booking, clock.now())
 
 
 def _lock(tx: Tx, actor: Actor, booking_id: UUID, versions: Sequence[int] | None) -> dict[str, Any]:

@@ -66,11 +66,13 @@ def test_others_open_with_it_or_a_while_before(name: str, opens: datetime) -> No
 
 
 def test_allowed_actions_of_staff_and_customer() -> None:
-    assert rules.allowed_actions("pending", is_staff=True, is_owned=True) == ["confirm", "decline", "cancel"]
-    assert rules.allowed_actions("pending", is_staff=False, is_owned=True) == ["cancel"]
-    assert rules.allowed_actions("cancelled", is_staff=True, is_owned=True) == []
-    assert rules.allowed_actions("confirmed", is_staff=False, is_owned=True) == ["cancel"]
-    assert rules.allowed_actions("confirmed", is_staff=False, is_owned=False) == ["cancel", "check-in"]
+    staff = {"is_staff": True, "is_owned": True}
+    customer, alone = {"is_staff": False, "is_owned": True}, {"is_staff": False, "is_owned": False}
+    assert rules.allowed_actions("pending", staff) == ["confirm", "decline", "cancel"]
+    assert rules.allowed_actions("pending", customer) == ["cancel"]
+    assert rules.allowed_actions("cancelled", staff) == []
+    assert rules.allowed_actions("confirmed", customer) == ["cancel"]
+    assert rules.allowed_actions("confirmed", alone) == ["cancel", "check-in"]
 
 
 def test_each_status_but_the_first_is_reached_by_one_action() -> None:
