@@ -67,7 +67,7 @@ span AS MATERIALIZED (
            %(start_at)s, %(end_at)s::timestamptz, %(units)s, agreed.terms, %(offered)s::boolean,
            span.expires_at, span.extendable_until, span.now, span.now
       FROM span, agreed
-     WHERE claimed_together((SELECT count(*) FROM claimed), cardinality(%(resource_ids)s::uuid[]))
+     WHERE {all_claimed}
     RETURNING *
 ), answer AS (
     SELECT h.*, {hold_document} AS document FROM held AS h

@@ -67,6 +67,10 @@ CASE WHEN {movable} THEN btrim(to_json((b.start_at
     SELECT bool_or(owner_id = %(actor_id)s::uuid) AND bool_and(owner_id IS NULL OR owner_id = %(actor_id)s::uuid)
       FROM resources WHERE id = ANY (b.resource_ids)), false)) AS may_override
 
+-- fragment: reminder_id
+-- The id of a reminder follows from its booking and its `lead`: random ones ask the kernel, which costs as much as a row.
+encode(substr(sha256((%(id)s::uuid::text || lead)::bytea), 1, 16), 'hex')::uuid
+
 -- fragment: told
 -- What follows from every row `booked`: history, reminders, event, all from one document.
 answer AS (
@@ -75,8 +79,8 @@ answer AS (
     INSERT INTO booking_history (booking_id, version, action, status, start_at, end_at, actor_id, request_id, at)
     SELECT %(id)s, version, 'create', status, %(start_at)s, %(end_at)s, %(actor_id)s, %(request_id)s::text, %(now)s FROM answer
 ), reminding AS (
-    INSERT INTO reminders (booking_id, booking_version, recipient_id, lead, due_at)
-    SELECT %(id)s, version, %(user_id)s, lead, %(start_at)s - lead
+    INSERT INTO reminders (id, booking_id, booking_version, recipient_id, lead, due_at)
+    SELECT {reminder_id}, %(id)s, version, %(user_id)s, lead, %(start_at)s - lead
       FROM answer, unnest(%(leads)s::interval[]) AS lead WHERE %(start_at)s - lead > now()
 ), told AS (
     INSERT INTO outbox (type, booking_id, topics, data, actor_id, request_id, occurred_at)
@@ -115,15 +119,20 @@ SELECT document::text, version FROM answer
 )
 SELECT body, version FROM shown
 
+-- fragment: all_claimed
+-- All that was wanted could be claimed. When only some could, `claimed_together` undoes the statement; it is called only
+-- then, because a call costs as much as a row.
+((SELECT count(*) FROM claimed) = cardinality(%(resource_ids)s::uuid[])
+    OR claimed_together((SELECT count(*) FROM claimed), cardinality(%(resource_ids)s)))
+
 -- fragment: claimed_and_booked
--- Claims on resources `asked` for, and the booking of them.
+-- Claims on resources `asked` for, in whose order they are taken, and the booking of them.
 claimed AS (
     INSERT INTO allocations (resource_id, exclusive, during, units, booking_id, start_at)
     SELECT id, exclusive, tstzrange(%(start_at)s::timestamptz, %(end_at)s::timestamptz), %(units)s, %(id)s::uuid,
            %(start_at)s
       FROM asked
      WHERE EXISTS (SELECT FROM users WHERE id = %(user_id)s::uuid AND disabled_at IS NULL)
-     ORDER BY id
     ON CONFLICT ON CONSTRAINT allocations_no_overlap DO NOTHING
     RETURNING resource_id
 ), booked AS (
@@ -137,7 +146,7 @@ claimed AS (
                THEN 'confirmed' ELSE 'pending' END,
            %(title)s::text, %(description)s::text, %(location)s::text, %(notes)s::text, %(actor_id)s,
            %(now)s::timestamptz, %(now)s, %(policy)s::jsonb
-     WHERE claimed_together((SELECT count(*) FROM claimed), cardinality(%(resource_ids)s))
+     WHERE {all_claimed}
     RETURNING *
 )
 
@@ -191,7 +200,7 @@ booked AS (
            %(buffer_before_minutes)s::integer, %(buffer_after_minutes)s::integer, %(session_places)s::integer,
            %(cancellation_policy)s::jsonb, %(reminder_leads)s::interval[], %(policy)s::jsonb, %(overbooked)s::boolean,
            %(place_price)s::bigint
-     WHERE claimed_together((SELECT count(*) FROM claimed), cardinality(%(resource_ids)s::uuid[]))
+     WHERE {all_claimed}
     RETURNING *
 )
 
