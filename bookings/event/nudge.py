@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 #: a list of at most one element: a bell that stays rung until the relay has heard it
 KEY = "bookings:nudge"
 #: at most one message to Redis in this time (seconds), however many requests ring
-_PAUSE = 0.01
+_PAUSE = 0.03
 #: Redis is left alone this long (seconds) after an error; the relay polls meanwhile
 _REST = 1.0
 

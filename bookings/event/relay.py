@@ -25,6 +25,8 @@ from bookings.redis_client import connect
 
 log = logging.getLogger(__name__)
 BATCH = 500
+#: a turn that had something to do is this long (seconds) before the next: each costs the same for one event as for many
+GATHER = 0.02
 #: how long (seconds) a lost nudge may delay an event
 POLL = 0.25
 #: how long to wait (seconds) before trying again what has failed, and between two looks whether the leader is gone
@@ -79,10 +81,13 @@ class Relay:
         if not self._leadership.held():
             self._end = None
             return False
+        began = time.monotonic()
         moved = self._place()
         published = self._publish()
         if not moved and not published:
             self._wait()
+        elif max(moved, published) < BATCH:
+            time.sleep(max(0.0, began + GATHER - time.monotonic()))
         return True
 
     def close(self) -> None:

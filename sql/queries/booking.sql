@@ -73,18 +73,16 @@ encode(substr(sha256((%(id)s::uuid::text || lead)::bytea), 1, 16), 'hex')::uuid
 
 -- fragment: told
 -- What follows from every row `booked`: history, reminders, event, all from one document.
-answer AS (
-    SELECT b.version, b.status, {document} AS document FROM booked AS b
-), history AS (
+history AS (
     INSERT INTO booking_history (booking_id, version, action, status, start_at, end_at, actor_id, request_id, at)
-    SELECT %(id)s, version, 'create', status, %(start_at)s, %(end_at)s, %(actor_id)s, %(request_id)s::text, %(now)s FROM answer
+    SELECT %(id)s, version, 'create', status, %(start_at)s, %(end_at)s, %(actor_id)s, %(request_id)s::text, %(now)s FROM booked
 ), reminding AS (
     INSERT INTO reminders (id, booking_id, booking_version, recipient_id, lead, due_at)
     SELECT {reminder_id}, %(id)s, version, %(user_id)s, lead, %(start_at)s - lead
-      FROM answer, unnest(%(leads)s::interval[]) AS lead WHERE %(start_at)s - lead > now()
+      FROM booked, unnest(%(leads)s::interval[]) AS lead WHERE %(start_at)s - lead > now()
 ), told AS (
     INSERT INTO outbox (type, booking_id, topics, data, actor_id, request_id, occurred_at)
-    SELECT 'booking.created', %(id)s, %(topics)s::text[], document, %(actor_id)s, %(request_id)s, %(now)s FROM answer
+    SELECT 'booking.created', %(id)s, %(topics)s::text[], document, %(actor_id)s, %(request_id)s, %(now)s FROM booked
 )
 
 -- fragment: told_and_audited
@@ -93,7 +91,7 @@ answer AS (
     INSERT INTO audit_entries (at, actor_id, actor_role, request_id, action, subject_type, subject_id, after)
     SELECT %(now)s, %(actor_id)s, %(actor_role)s::text, %(request_id)s, 'booking.create', 'booking', %(id)s::uuid::text,
            json_build_object('userId', %(user_id)s::uuid, 'status', status)
-      FROM answer WHERE %(actor_id)s::uuid <> %(user_id)s::uuid
+      FROM booked WHERE %(actor_id)s::uuid <> %(user_id)s::uuid
 )
 
 -- fragment: booked_and_told
@@ -102,15 +100,15 @@ answer AS (
     INSERT INTO idempotency_keys (actor_id, key, fingerprint, status, headers, body)
     SELECT %(actor_id)s, %(key)s::text, %(fingerprint)s::bytea, 201,
            json_build_object('ETag', '"1"', 'Location', '/bookings/' || %(id)s::uuid), document
-      FROM answer WHERE %(key)s IS NOT NULL
+      FROM booked WHERE %(key)s IS NOT NULL
 )
-SELECT document::text, version FROM answer
+SELECT document::text, version FROM booked
 
 -- fragment: assigned_and_told
 -- The same for what a service may have chosen: the answer, and no event, also says why (`assignment`, JSON or NULL).
 {told_and_audited}, shown AS (
     SELECT coalesce(left(document::text, -1) || ',"assignment":' || %(assignment)s::text || '}', document::text) AS body,
-           version FROM answer
+           version FROM booked
 ), kept AS (
     INSERT INTO idempotency_keys (actor_id, key, fingerprint, status, headers, body)
     SELECT %(actor_id)s, %(key)s::text, %(fingerprint)s::bytea, 201,
@@ -136,7 +134,7 @@ claimed AS (
     ON CONFLICT ON CONSTRAINT allocations_no_overlap DO NOTHING
     RETURNING resource_id
 ), booked AS (
-    INSERT INTO bookings (id, user_id, resource_ids, provider_id, workspace_id, start_at, end_at, units, status,
+    INSERT INTO bookings AS b (id, user_id, resource_ids, provider_id, workspace_id, start_at, end_at, units, status,
                           title, description, location, notes, created_by, created_at, updated_at, policy)
     SELECT %(id)s, %(user_id)s, %(resource_ids)s,
            coalesce(%(provider_id)s, (SELECT id FROM asked WHERE kind = 'provider' LIMIT 1)),
@@ -147,7 +145,7 @@ claimed AS (
            %(title)s::text, %(description)s::text, %(location)s::text, %(notes)s::text, %(actor_id)s,
            %(now)s::timestamptz, %(now)s, %(policy)s::jsonb
      WHERE {all_claimed}
-    RETURNING *
+    RETURNING b.version, b.status, {document} AS document
 )
 
 -- fragment: judged
@@ -181,12 +179,12 @@ WITH asked AS (
 WITH asked AS (
     SELECT id, kind, exclusive, auto_confirm FROM resources AS r WHERE {named} ORDER BY id FOR KEY SHARE
 ), {claimed_and_booked}, {told}
-SELECT document::text, version FROM answer
+SELECT document::text, version FROM booked
 
 -- fragment: booked_of_service
 -- The booking of what was `claimed`, on the terms that were agreed.
 booked AS (
-    INSERT INTO bookings (id, user_id, resource_ids, provider_id, workspace_id, start_at, end_at, units, status,
+    INSERT INTO bookings AS b (id, user_id, resource_ids, provider_id, workspace_id, start_at, end_at, units, status,
                           title, description, location, notes, created_by, created_at, updated_at,
                           service_id, party_size, price_amount, currency, payment_required, payment_status,
                           confirm_when_paid, buffer_before_minutes, buffer_after_minutes, session_places,
@@ -201,7 +199,7 @@ booked AS (
            %(cancellation_policy)s::jsonb, %(reminder_leads)s::interval[], %(policy)s::jsonb, %(overbooked)s::boolean,
            %(place_price)s::bigint
      WHERE {all_claimed}
-    RETURNING *
+    RETURNING b.version, b.status, {document} AS document
 )
 
 -- name: create_of_service
