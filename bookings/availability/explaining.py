@@ -15,7 +15,7 @@ from bookings.availability.lanes import MEANINGS
 from bookings.availability.layers import DEFAULT, RESOURCE, SERVICE, Caps, Schedule, Window, text_of
 from bookings.availability.picture import Group, Picture
 from bookings.availability.slot_schemas import MOST_STARTS
-from bookings.availability.slots import Verdict
+from bookings.availability.slots import OF_TAKEN, TAKEN, Verdict
 from bookings.config import Settings
 from bookings.db import Database
 from bookings.fields import instant_text
@@ -23,8 +23,6 @@ from bookings.fields import instant_text
 Answer = dict[str, Any]
 #: so many resources of a group are explained
 EXPLAINED = 50
-#: what others are not told apart: whether somebody is away or has customers
-_TAKEN, _OF_TAKEN = "taken", ("closures", "claims")
 _MEANS_TAKEN = "Nobody else has it, and its owner is there."
 #: rules about minutes and counts that were agreed with a booking that moves
 _AGREED = {moves.CUTOFF: "rescheduleCutoffMinutes", moves.NUMBER: "maxReschedules"}
@@ -115,11 +113,11 @@ class _Telling:
 
     def _rules_of(self, verdicts: Sequence[Verdict], schedule: Schedule, *, openly: bool) -> Iterator[Answer]:
         for one in verdicts:
-            if openly or one.rule not in _OF_TAKEN:
+            if openly or one.rule not in OF_TAKEN:
                 yield self._told(one, schedule)
         if not openly:
-            allowed = all(one.allowed for one in verdicts if one.rule in _OF_TAKEN)
-            yield {"rule": _TAKEN, "allowed": allowed, "message": _MEANS_TAKEN, "value": None, "layer": None}
+            allowed = all(one.allowed for one in verdicts if one.rule in OF_TAKEN)
+            yield {"rule": TAKEN, "allowed": allowed, "message": _MEANS_TAKEN, "value": None, "layer": None}
 
     def _told(self, verdict: Verdict, schedule: Schedule) -> Answer:
         said = _NOTHING if self._actor is None else said_by(self._picture, schedule, verdict.rule, self._start)

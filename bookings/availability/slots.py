@@ -66,6 +66,10 @@ class Found:
     enough: bool
 
 
+#: what others are not told apart: whether somebody is away or has customers
+TAKEN, OF_TAKEN = "taken", ("closures", "claims")
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What one rule says of one resource, or of all (None)."""

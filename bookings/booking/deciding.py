@@ -13,6 +13,7 @@ from bookings.availability.assignment import Assigned
 from bookings.availability.layers import RESOURCE, Calendar, Rules, Schedule
 from bookings.availability.picture import Candidate, Picture
 from bookings.availability.service import Reader
+from bookings.availability.slots import OF_TAKEN, TAKEN
 from bookings.booking.errors import NotBookable, SlotTaken, TooManyNoShows
 from bookings.fields import instant_text
 
@@ -44,9 +45,21 @@ def refusal(picture: Picture, read: Read, start_at: datetime) -> SlotTaken | Not
     """Why a start cannot be had: somebody was quicker, or rules forbid it. Raises TooManyNoShows."""
     check_no_shows(picture)
     instead = next_free(read, start_at, gridded=picture.terms.gridded)
-    if slots.at(picture, start_at, whatever_is_claimed=True).enough:
+    if only_taken(picture, start_at):
         return SlotTaken(nextFree=instead)
-    return NotBookable(rules=forbidding(picture, start_at), nextFree=instead)
+    return NotBookable(rules=as_told(forbidding(picture, start_at)), nextFree=instead)
+
+
+def only_taken(picture: Picture, start_at: datetime | int) -> bool:
+    """Whether nothing else is in the way of a start than that somebody is away or has customers."""
+    there = picture.only(lambda group: [replace(one, closures=()) for one in group.candidates])
+    return slots.at(there, start_at, whatever_is_claimed=True).enough
+
+
+def as_told(rules: Sequence[str]) -> list[str]:
+    """Rules as those who ask are told: which of the two it is that somebody is away or has customers is not their
+    business (explaining.py)."""
+    return list(dict.fromkeys(TAKEN if rule in OF_TAKEN else rule for rule in rules))
 
 
 def check_no_shows(picture: Picture) -> None:

@@ -8,8 +8,8 @@ from bookings.errors import Conflict, Forbidden
 class SlotTaken(Conflict):
     """That time is already taken.
 
-    One of the resources has no room for part of it. `nextFree` names the next starts at which all of them have room
-    for as long; none within 14 days leaves it empty.
+    One of the resources has no room for part of it, or somebody is away. `nextFree` names the next starts at which all
+    of them have room for as long; none within 14 days leaves it empty.
     """
 
     code = "slot-taken"

@@ -16,7 +16,7 @@ from bookings.availability import assignment, hours, matching, slots
 from bookings.availability import service as availability
 from bookings.availability.picture import Booked, Candidate, Picture
 from bookings.availability.service import Reader
-from bookings.availability.slots import Found
+from bookings.availability.slots import OF_TAKEN, TAKEN, Found
 from bookings.booking import agreement, deciding, offers, plain, wishes
 from bookings.booking.errors import NotForYou
 from bookings.booking.offers import Ask
@@ -186,9 +186,9 @@ def _hand(verdicts: Sequence[Verdict]) -> UUID | None:
 
 def _cannot(picture: Picture, span: Span, start: int) -> Verdict:
     """Why one time cannot be had."""
-    if slots.at(picture, start, whatever_is_claimed=True).enough:
+    if deciding.only_taken(picture, start):
         return Verdict("taken", span)
-    rule = next((one for one in deciding.forbidding(picture, span.start_at) if one != "claims"), "claims")
+    rule = next((one for one in deciding.forbidding(picture, span.start_at) if one not in OF_TAKEN), TAKEN)
     return Verdict("refused", span, rule=rule, message=f"The rule {rule} does not allow it.")
 
 

@@ -16,6 +16,7 @@ from bookings import clock, queries
 from bookings.answer import Answer
 from bookings.auth import Actor, Caller, seen_by
 from bookings.availability import service as availability
+from bookings.availability.slots import OF_TAKEN
 from bookings.booking import bounds, expiry, reading, recurrence, rules, series_moves, service, wishes
 from bookings.booking.errors import BookingClosed, SeriesRefused, SlotTaken
 from bookings.booking.recurrence import RuleError
@@ -196,7 +197,10 @@ def _move_claims(
     tx.all(_sql.lock_exclusive, {"resource_ids": ids})
     tx.execute(_sql.drop_claims_of_many, {"ids": [row["id"] for row in before]})
     if not override and (refused := series_moves.refused(tx, settings, before, after)):
-        told = [_told(row) | {"status": "refused", "rule": rule} for row, rule in refused[:_NAMED]]
+        told = [
+            _told(row) if rule in OF_TAKEN else _told(row) | {"status": "refused", "rule": rule}
+            for row, rule in refused[:_NAMED]
+        ]
         raise SeriesRefused(f"{len(refused)} of {len(after)} times are not open.", occurrences=told)
     while lost := _lost(tx, after):
         if not sum(expiry.clear(tx, row) for row in lost):

@@ -86,6 +86,37 @@ def test_explain_tells_only_the_owner_why_somebody_is_taken(
         assert (away["closures"], away["claims"], busy["closures"], busy["claims"]) == (False, True, True, False)
 
 
+def test_refusals_do_not_tell_either(shop: Shop, world: World, customer: Person) -> None:
+    """Whoever asks for a time by booking, holding, moving or planning a series hears the same of time off as of a
+    booking; a rule beside it is named."""
+    provider = world.provider()
+    service = shop.offered(resourceIds=[provider.id])
+    says(shop, f"resources/{provider.id}", **NINE_TO_TWELVE)
+    closed(world, provider.id, at(9), at(10))
+    booked(customer, service, at(11))
+    mine = booked(customer, service, at(10))
+    series = {"serviceId": service["id"], "rrule": "FREQ=DAILY;COUNT=1", "timeZone": "Europe/Berlin"}
+
+    def said(hour: float) -> list[dict[str, Any]]:
+        wish = {"serviceId": service["id"], "startAt": at(hour), "providerId": str(provider.id)}
+        planned = customer.call("POST", "/bookings/series", series | {"startAt": at(hour), "onConflict": "fail"})
+        answers = [
+            customer.call("POST", "/bookings", wish),
+            customer.call("POST", "/holds", wish),
+            customer.call("PATCH", f"/bookings/{mine['id']}", {"startAt": at(hour)}),
+        ]
+        found = [answer.get_json() | {"http": answer.status_code} for answer in answers]
+        return [{name: one.get(name) for name in ("http", "code", "rules")} for one in found] + [
+            {name: one[name] for name in ("status", "rule", "message")}
+            for one in (planned.get_json() or {})["occurrences"]
+        ]
+
+    away, busy, shut = said(9), said(11), said(8)
+    assert away == busy
+    assert {one.get("code", "slot-taken") for one in away} == {"slot-taken"}
+    assert all("openingHours" in (one.get("rules") or one["rule"]) for one in shut), shut
+
+
 def values(told: dict[str, Any], number: int = 0) -> dict[str, tuple[Any, str | None]]:
     """What each rule demands of the first resource of a group, and which layer says so."""
     rules = [*told["rules"], *told["groups"][number]["resources"][0]["rules"]]
