@@ -1,4 +1,4 @@
--- The schema after migration 0057, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0060, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -433,7 +433,8 @@ CREATE TABLE allocations (
     CONSTRAINT allocations_no_overlap EXCLUDE USING gist (resource_id WITH =, during WITH &&) WHERE (exclusive AND released_at IS NULL AND NOT overbooked),
     CONSTRAINT allocations_once_per_booking UNIQUE (booking_id, resource_id)
 );
-CREATE INDEX allocations_by_resource ON allocations USING btree (resource_id, start_at, booking_id);
+ALTER TABLE allocations SET (autovacuum_vacuum_insert_threshold=5000, autovacuum_vacuum_insert_scale_factor=0.002);
+CREATE INDEX allocations_by_start ON allocations USING btree (resource_id, start_at, booking_id) INCLUDE (during, released_at, expires_at, hold_id, overbooked);
 CREATE INDEX allocations_held ON allocations USING btree (expires_at) WHERE expires_at IS NOT NULL AND released_at IS NULL;
 CREATE INDEX allocations_of_hold ON allocations USING btree (hold_id) WHERE hold_id IS NOT NULL;
 CREATE INDEX allocations_overbooked ON allocations USING btree (resource_id) WHERE overbooked AND released_at IS NULL;

@@ -13,12 +13,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 from math import floor
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from bookings.availability import hours, moves
 from bookings.availability.layers import BUSINESS, RESOURCE, SERVICE, Caps, Rules, Schedule
 from bookings.availability.picture import Booked, Candidate, Picture
+from bookings.availability.spans import Spans, ceiling_second, floor_second
 
+T = TypeVar("T")
 #: a byte for each start: 1 while it may be booked
 Lanes = bytearray
 _DAY = 86_400
@@ -37,12 +40,27 @@ class Look:
         self._dates: dict[ZoneInfo, list[tuple[date, int, int]]] = {}
         self._schedules: dict[tuple[int, bool], bytes] = {}
         self.everything = bytes([1]) * len(starts)
+        #: so many starts that are taken
+        self.blank = _Remembered(bytes)
+        self._first = _Remembered(self._first_taken)
+        self._behind = _Remembered(self._first_free)
 
     def run(self, begins: int, ends: int) -> tuple[int, int]:
         """The starts whose claim, buffers included, would overlap a time."""
         terms = self.terms
         lower = bisect_right(self.starts, begins - terms.length - terms.after)
         return lower, bisect_left(self.starts, ends + terms.before)
+
+    def runs(self, busy: Spans) -> Iterator[tuple[int, int]]:
+        """The same of many times. Thousands of calendars are busy at the same few thousand instants of a grid: each is
+        looked up once."""
+        return zip(map(self._first.__getitem__, busy.begins), map(self._behind.__getitem__, busy.ends), strict=True)
+
+    def _first_taken(self, begins: int) -> int:
+        return bisect_right(self.starts, floor_second(begins) - self.terms.length - self.terms.after)
+
+    def _first_free(self, ends: int) -> int:
+        return bisect_left(self.starts, ceiling_second(ends) + self.terms.before)
 
     def dates(self, zone: ZoneInfo) -> list[tuple[date, int, int]]:
         """Each local date with the run of starts on it."""
@@ -72,6 +90,17 @@ class Look:
                 rule(self, schedule, lanes)
             self._schedules[key] = bytes(lanes)
         return self._schedules[key]
+
+
+class _Remembered(dict[int, T]):
+    """What a function says of numbers, each asked once."""
+
+    def __init__(self, ask: Callable[[int], T]) -> None:
+        self._ask = ask
+
+    def __missing__(self, number: int) -> T:
+        found = self[number] = self._ask(number)
+        return found
 
 
 def dates_of(starts: Sequence[int], zone: ZoneInfo) -> Iterator[tuple[date, int, int]]:
@@ -235,14 +264,10 @@ def room(look: Look, candidate: Candidate, lanes: Lanes) -> None:
     if candidate.capacity < look.terms.units:
         _close(lanes, 0, len(lanes))
     if candidate.busy:
-        # As look.run and _close do it, without calling them for every claim of a thousand people.
-        starts, ahead_, behind = look.starts, look.terms.length + look.terms.after, look.terms.before
-        upper = 0
-        for begins, ends in candidate.busy:
-            lower = bisect_right(starts, begins - ahead_)
-            upper = bisect_left(starts, ends + behind, lower)
-            if lower < upper:
-                lanes[lower:upper] = bytes(upper - lower)
+        # As look.run and _close do it, for all claims of a full calendar at once.
+        blank = look.blank
+        for lower, upper in look.runs(candidate.busy):
+            lanes[lower:upper] = blank[upper - lower]
     if candidate.claims:
         for begins, ends, left in levels(candidate, look.terms.places):
             if left < look.terms.units:
@@ -301,7 +326,7 @@ def grid_between(interval: int, offset: int, zone: ZoneInfo, lower: int, upper: 
     found: list[int] = []
     for day in hours.dates(lower, upper, zone):
         found += _grid_of(interval, offset, zone, day)
-    return sorted({at for at in found if lower <= at < upper})
+    return sorted(dict.fromkeys(at for at in found if lower <= at < upper))
 
 
 @lru_cache(maxsize=4096)

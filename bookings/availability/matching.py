@@ -7,8 +7,10 @@ from collections.abc import Hashable, Iterable, Sequence
 Holder = tuple[int, Hashable]
 
 
-def disjoint(groups: Iterable[Sequence[Hashable]]) -> bool:
+def disjoint(groups: Sequence[Sequence[Hashable]]) -> bool:
     """Whether nobody is in two of the groups."""
+    if len(groups) < 2:
+        return True
     seen: set[Hashable] = set()
     for group in groups:
         if not seen.isdisjoint(group):

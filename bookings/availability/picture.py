@@ -6,7 +6,6 @@ everything that may start does so at a whole second.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -16,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from bookings.availability.hours import Interval
 from bookings.availability.layers import Schedule
+from bookings.availability.spans import NEVER, Spans, numbers
 
 
 class Claim(NamedTuple):
@@ -44,8 +44,8 @@ class Candidate:
     #: hours and rules, for the service if there is one; its own closures are below
     schedule: Schedule
     closures: Sequence[Interval] = ()
-    #: when it is taken, sorted and merged; of a resource that one can have alone
-    busy: Sequence[Interval] = ()
+    #: when it is taken; of a resource that one can have alone
+    busy: Spans = NEVER
     #: what is taken of a resource that several can have
     claims: Sequence[Claim] = ()
     #: bookings that begin on each local date; only for a resource with caps
@@ -129,7 +129,7 @@ class Picture:
     @property
     def candidates(self) -> list[Candidate]:
         """All of them, each once."""
-        return list({one.id: one for group in self.groups for one in group.candidates}.values())
+        return list({one.text: one for group in self.groups for one in group.candidates}.values())
 
     @property
     def leading(self) -> list[Schedule]:
@@ -193,36 +193,9 @@ def _apart(parts: list[tuple[int, list[Candidate], list[Candidate], bool]], sett
             yield Group(count, tuple(one for one in candidates if one.id not in settled), leads)
 
 
-_RANGE = struct.Struct(">iBiqiq")
-_ITEM = struct.Struct(">ii")
-#: lower bound included, upper not, neither infinite: how PostgreSQL writes all of ours
-_HALF_OPEN = 2
-#: microseconds from 1970 to 2000, where PostgreSQL counts from
-_EPOCH = 946_684_800
-_MILLION = 1_000_000
-
-
-def multirange(value: bytes | None) -> list[Interval]:
-    """The intervals of a tstzmultirange in PostgreSQL's binary form: sorted, merged."""
-    return _ranges(value[4:]) if value else []
-
-
-def claims(during: bytes | None, units: bytes | None, places: bytes | None) -> list[Claim]:
-    """Claims from parallel arrays in binary form."""
-    if not during or not units or not places:
-        return []
-    ranges = _ranges(during[20:])
+def claims(spans: Spans, units: bytes | None, places: bytes | None) -> list[Claim]:
+    """Claims from parallel columns."""
     return [
-        Claim(*span, unit, place) for span, unit, place in zip(ranges, _integers(units), _integers(places), strict=True)
+        Claim(*span, unit, place)
+        for span, unit, place in zip(spans, numbers("i", units), numbers("i", places), strict=True)
     ]
-
-
-def _ranges(body: bytes) -> list[Interval]:
-    rows = list(_RANGE.iter_unpack(body))
-    if any(row[1] != _HALF_OPEN for row in rows):
-        raise ValueError("a claim or closure has bounds that are not half open")
-    return [(row[3] // _MILLION + _EPOCH, -(-row[5] // _MILLION) + _EPOCH) for row in rows]
-
-
-def _integers(value: bytes) -> Iterator[int]:
-    return (number for _, number in _ITEM.iter_unpack(value[20:]))

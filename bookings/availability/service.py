@@ -30,9 +30,11 @@ from bookings import clock, queries
 from bookings.auth import Actor
 from bookings.availability import assignment, counting, layers, moves, picture
 from bookings.availability.assignment import Assigned
+from bookings.availability.hours import Interval
 from bookings.availability.layers import SILENT, Layer, Schedule
 from bookings.availability.picture import Candidate, Group, Picture, Terms
 from bookings.availability.slots import Found
+from bookings.availability.spans import Spans
 from bookings.catalogue import rules as catalogue
 from bookings.config import Settings
 from bookings.db import Params, Tx
@@ -344,19 +346,21 @@ def _with_claims(reader: Reader, found: Picture, asked: Mapping[str, Any]) -> Pi
         **asked,
         "alone": array([one.text for one in alone]),
         "shared": array([one.text for one in shared]),
-        "between": f"[{lower.isoformat()},{upper.isoformat()})",
+        "lower": lower,
+        "upper": upper,
     }
     by_id = {one.id.bytes: one for one in everyone}
-    shut: list[tuple[int, int]] = []
-    for kind, id, when, during, units, places in reader.hot_rows(_TAKEN, params):
+    shut: list[Interval] = []
+    for kind, id, begins, ends, units, places in reader.hot_rows(_TAKEN, params):
+        spans = Spans(begins, ends)
         if kind == _BUSINESS_CLOSED:
-            shut = picture.multirange(when)
+            shut = list(spans)
         elif kind == _CLOSED:
-            by_id[id or b""].closures = picture.multirange(when)
+            by_id[id or b""].closures = list(spans)
         elif kind == _ALONE:
-            by_id[id or b""].busy = picture.multirange(when)
+            by_id[id or b""].busy = spans
         else:
-            by_id[id or b""].claims = picture.claims(during, units, places)
+            by_id[id or b""].claims = picture.claims(spans, units, places)
     if shut:
         for one in everyone:
             one.closures = [*one.closures, *shut]
@@ -365,5 +369,5 @@ def _with_claims(reader: Reader, found: Picture, asked: Mapping[str, Any]) -> Pi
 
 def _joined(groups: Iterable[Group], everyone: Iterable[Candidate]) -> tuple[Group, ...]:
     """The groups, with one and the same candidate wherever it occurs."""
-    by_id = {one.id: one for one in everyone}
-    return tuple(replace(group, candidates=tuple(by_id[one.id] for one in group.candidates)) for group in groups)
+    known = {one.text: one for one in everyone}
+    return tuple(replace(group, candidates=tuple(known[one.text] for one in group.candidates)) for group in groups)

@@ -194,11 +194,11 @@ def _named(group: Group, lanes: Sequence[Lanes], free: int, size: int, most: int
     if not most:
         return dict.fromkeys(starts, ())
     near = group.candidates[: 2 * most]
-    known: dict[tuple[int, ...], tuple[Candidate, ...]] = {}
-    columns = list(zip(*lanes[: 2 * most], strict=True))
+    known: dict[bytes, tuple[Candidate, ...]] = {}
+    rows = b"".join(lanes[: 2 * most])
     found: dict[int, tuple[Candidate, ...]] = {}
     for i in starts:
-        pattern = columns[i]
+        pattern = rows[i::size]
         names = known.get(pattern)
         if names is None:
             names = known[pattern] = tuple(islice(compress(near, pattern), most))

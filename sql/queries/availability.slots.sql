@@ -48,45 +48,52 @@ a.resource_id = c.id AND a.released_at IS NULL AND NOT a.overbooked
    AND (a.expires_at IS NULL OR a.expires_at > clock_timestamp())
    AND (a.booking_id = %(ignored_booking)s::uuid) IS NOT TRUE AND (a.hold_id = %(ignored_hold)s::uuid) IS NOT TRUE
 
--- fragment: stands
--- And it takes time between two instants.
-{live} AND a.during && %(between)s::tstzrange
+-- fragment: time
+-- The time that is looked at.
+tstzrange(%(lower)s::timestamptz, %(upper)s::timestamptz)
+
+-- fragment: begins
+-- When ranges `during` begin, joined in binary form.
+string_agg(timestamptz_send(lower(during)), '') AS begins
+
+-- fragment: ends
+-- When they end.
+string_agg(timestamptz_send(upper(during)), '') AS ends
 
 -- name: taken
 -- What is claimed of each candidate and when it is closed; of those that one can have alone (A) only when, of the others
 -- (S) how much; the closures of each (C) and of the whole business (B). In binary form, because a month of a thousand
--- people is many ranges. Each resource is looked up by itself. Claims of what one can have alone do not overlap, so beside
--- those that begin in the time only the last before it can reach into it; that is asked of the B-tree of starts, because
--- the GiST index, built claim by claim, takes three times as long.
-SELECT 'B', NULL::uuid, range_agg(x.during), NULL::tstzrange[], NULL::integer[], NULL::integer[]
-  FROM closures AS x WHERE x.resource_id IS NULL AND x.during && %(between)s::tstzrange
+-- people is many ranges: spans.py reads them. Each resource is looked up by itself. Claims of what one can have alone do
+-- not overlap, so beside those that begin in the time only the last before it can reach into it; that is asked of the
+-- B-tree of starts, which holds all that is asked for here, because the GiST index, built claim by claim, takes three
+-- times as long. A claim begins no more than a day before its booking: that is the longest buffer.
+SELECT 'B', NULL::uuid, {begins}, {ends}, NULL::bytea AS units, NULL::bytea AS places
+  FROM closures WHERE resource_id IS NULL AND during && {time}
 HAVING count(*) > 0
 UNION ALL
-SELECT 'C', x.resource_id, range_agg(x.during), NULL, NULL, NULL
-  FROM closures AS x
- WHERE x.resource_id = ANY (%(alone)s::uuid[] || %(shared)s::uuid[]) AND x.during && %(between)s
- GROUP BY x.resource_id
+SELECT 'C', resource_id, {begins}, {ends}, NULL, NULL
+  FROM closures WHERE resource_id = ANY (%(alone)s::uuid[] || %(shared)s::uuid[]) AND during && {time}
+ GROUP BY resource_id
 UNION ALL
-SELECT 'A', c.id, taken.during, NULL, NULL, NULL
+SELECT 'A', c.id, taken.begins, taken.ends, NULL, NULL
   FROM unnest(%(alone)s) AS c (id),
-       LATERAL (SELECT range_agg(b.during) AS during FROM (
+       LATERAL (SELECT {begins}, {ends} FROM (
                     SELECT a.during FROM allocations AS a
-                     WHERE a.exclusive AND {live} AND a.start_at >= lower(%(between)s)
-                       AND a.start_at < upper(%(between)s) + interval '2 days' AND lower(a.during) < upper(%(between)s)
+                     WHERE {live} AND a.start_at >= %(lower)s AND a.start_at < %(upper)s + interval '2 days'
+                       AND (a.start_at < %(upper)s OR lower(a.during) < %(upper)s)
                     UNION ALL
                     SELECT before.during FROM (
-                        SELECT a.during FROM allocations AS a
-                         WHERE a.exclusive AND {live} AND a.start_at < lower(%(between)s)
+                        SELECT a.during FROM allocations AS a WHERE {live} AND a.start_at < %(lower)s
                          ORDER BY a.start_at DESC LIMIT 1) AS before
-                     WHERE upper(before.during) > lower(%(between)s)) AS b) AS taken
- WHERE taken.during IS NOT NULL
+                     WHERE upper(before.during) > %(lower)s) AS b) AS taken
+ WHERE taken.begins IS NOT NULL
 UNION ALL
-SELECT 'S', c.id, NULL, taken.during, taken.units, taken.places
+SELECT 'S', c.id, taken.begins, taken.ends, taken.units, taken.places
   FROM unnest(%(shared)s) AS c (id),
-       LATERAL (SELECT array_agg(a.during) AS during, array_agg(a.units) AS units,
-                       array_agg(coalesce(a.places, 0)) AS places
-                  FROM allocations AS a WHERE NOT a.exclusive AND {stands}) AS taken
- WHERE taken.during IS NOT NULL
+       LATERAL (SELECT {begins}, {ends}, string_agg(int4send(a.units), '') AS units,
+                       string_agg(int4send(coalesce(a.places, 0)), '') AS places
+                  FROM allocations AS a WHERE NOT a.exclusive AND {live} AND a.during && {time}) AS taken
+ WHERE taken.begins IS NOT NULL
 
 -- name: counted
 -- How many bookings begin on each local date, for caps: of resources (number from 1), holds included; and each booking of

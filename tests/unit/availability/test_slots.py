@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bookings.availability import hours, matching, picture, slots
-from bookings.availability.lanes import grid_between, levels
+from bookings.availability.lanes import Look, grid_between, levels, room
 from bookings.availability.layers import SILENT, Layer, Schedule, resolve
 from bookings.availability.picture import Candidate, Claim, Group, Picture, Terms
+from bookings.availability.spans import Spans
 
 MINUTE, HOUR = 60, 3600
 #: a Monday, midnight in UTC
@@ -25,6 +26,7 @@ def candidate(capacity: int = 1, kind: str = "provider", **known: Any) -> Candid
     """A resource in UTC that says nothing, unless told otherwise."""
     schedule: Schedule = known.pop("schedule", None) or resolve(SILENT, SILENT, SILENT, ZoneInfo("UTC"))
     id = known.pop("id", None) or uuid4()
+    known["busy"] = Spans.of(known.get("busy", ()))
     return Candidate(id, str(id), kind, None, capacity, 0, "UTC", schedule, **known)
 
 
@@ -154,13 +156,52 @@ def test_explaining_and_judging_agree() -> None:
         assert allowed == slots.at(of, start).enough == (start in {slot.start for slot in slots.find(of)})
 
 
-def test_binary_ranges_are_read_as_postgresql_writes_them() -> None:
+def test_spans_are_read_as_postgresql_writes_them() -> None:
     """Microseconds since 2000; a claim that does not keep whole seconds is widened to them."""
-    span = bytes.fromhex("0000001902") + b"".join(
-        (8).to_bytes(4, "big") + value.to_bytes(8, "big", signed=True) for value in (1_500_000, 2_500_000)
+    begins, ends = ((value).to_bytes(8, "big", signed=True) for value in (-1_500_000, 2_500_000))
+    assert list(Spans(begins, ends)) == [(946_684_798, 946_684_803)]
+    assert list(Spans(None, None)) == []
+    with pytest.raises(ValueError, match="no beginning or no end"):
+        Spans(begins, None)
+
+
+@st.composite
+def grids(draw: st.DrawFn) -> list[int]:
+    """Starts: with equal steps, or with some left out, or at any second."""
+    step = draw(st.sampled_from([1, 7, 60, 300, 900, 3600]))
+    steps = draw(st.sets(st.integers(0, 60), min_size=1))
+    return [DAY + step * number for number in sorted(steps)]
+
+
+@given(
+    grids(),
+    st.tuples(st.integers(1, 4000), st.integers(0, 4000), st.integers(0, 4000)),
+    st.lists(st.tuples(st.integers(-9_000, 12_000), st.integers(1, 9_000)), max_size=9),
+    st.sampled_from([1, 60, 900]),
+    st.integers(-1, 1),
+)
+def test_claims_are_laid_over_any_grid(
+    starts: list[int], lengths: tuple[int, int, int], claims: list[tuple[int, int]], unit: int, off: int
+) -> None:
+    """Against the definition, to the microsecond: a start is taken when its time and buffers overlap a claim."""
+    million, epoch = 1_000_000, 946_684_800
+    length, before, after = lengths
+    times = [
+        ((DAY + begins * unit - epoch) * million + off, (DAY + (begins + lasts) * unit - epoch) * million + off)
+        for begins, lasts in claims
+    ]
+    begins, ends = (
+        (b"".join(at.to_bytes(8, "big", signed=True) for at in bounds) for bounds in zip(*times, strict=True))
+        if times
+        else (None, None)
     )
-    assert picture.multirange((1).to_bytes(4, "big") + span) == [(946_684_801, 946_684_803)]
-    assert picture.multirange(None) == []
+    one = candidate()
+    one.busy = Spans(begins, ends)
+    lanes = bytearray(b"\1" * len(starts))
+    room(Look(look([Group(1, (one,))], Terms(length, before, after)), starts), one, lanes)
+    for start, lane in zip(starts, lanes, strict=True):
+        first, behind = ((start + edge - epoch) * million for edge in (-before, length + after))
+        assert lane == (not any(begins < behind and ends > first for begins, ends in times))
 
 
 def test_who_is_named_serves_where_they_can() -> None:

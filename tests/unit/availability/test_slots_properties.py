@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from bookings.availability import layers, slots
 from bookings.availability.hours import merged
 from bookings.availability.picture import Booked, Candidate, Claim, Group, Picture, Terms, naming
+from bookings.availability.spans import Spans
 from tests.support import wishes
 from tests.support.model import Booking, Closure, Layer, Resource, Town, Wish
 from tests.support.wall import reached, shown
@@ -54,7 +55,7 @@ def candidate(town: Town, resource: Resource, wish: Wish) -> Candidate:
         closures=merged(
             (one.begins * 60, one.ends * 60) for one in town.closures if one.resource in (None, resource.name)
         ),
-        busy=merged((one.begins, one.ends) for one in claims) if resource.capacity == 1 else (),
+        busy=Spans.of((one.begins, one.ends) for one in claims if resource.capacity == 1),
         claims=claims if resource.capacity > 1 else (),
         bookings=Counter(shown(resource.zone, one.start).date() for one in there),
     )

@@ -1,0 +1,3 @@
+-- migrate: no-transaction
+-- allocations_by_start begins with the same columns.
+DROP INDEX CONCURRENTLY IF EXISTS allocations_by_resource;
