@@ -221,8 +221,9 @@ def _range(run: Sequence[Slot]) -> Answer:
     }
 
 
+@lru_cache(maxsize=16384)
 def _text(seconds: int) -> str:
-    """As fields.instant_text writes it, from parts that are remembered: an answer has thousands."""
+    """As fields.instant_text writes it. Remembered, like its parts: an answer has thousands, the next one the same."""
     day, second = divmod(seconds, _DAY)
     return _date_text(day) + _clock_text(second)
 

@@ -310,7 +310,7 @@ def _picture(settings: Settings, row: Row, lower: datetime, upper: datetime, ask
 def _candidates(rows: Iterable[Sequence[Any]], business: str | None, service: str | None) -> tuple[Candidate, ...]:
     return tuple(
         Candidate(
-            UUID(id),
+            _uuid(id),
             id,
             kind,
             UUID(owner) if owner else None,
@@ -321,6 +321,9 @@ def _candidates(rows: Iterable[Sequence[Any]], business: str | None, service: st
         )
         for id, kind, owner, capacity, version, zone, spoken in rows
     )
+
+
+_uuid = lru_cache(maxsize=8192)(UUID)
 
 
 @lru_cache(maxsize=4096)

@@ -130,6 +130,8 @@ MUTATIONS = (
     ),
     _sql("what is overbooked blocks others", _LIVE, _LIVE.removeprefix("AND NOT a.overbooked\n   ")),
     _sql("a booking is in its own way", _LIVE + _IGNORED, _LIVE + "\n   AND true"),
+    _sql("a claim that began before is not seen", "WHERE upper(before.during) > %(lower)s", "WHERE false"),
+    _sql("a buffer before a claim behind the end is not seen", "%(upper)s + interval '2 days'", "%(upper)s"),
     _layers("dates of a resource ignored", "{day: (spans, RESOURCE) for day, spans in resource.days.items()}", "{}"),
     _layers("dates of the business ignored", "{day: (spans, BUSINESS) for day, spans in business.days.items()}", "{}"),
     _layers("dates of a service ignored", "tuple(sorted(service.days.items())) if service else ()", "()"),

@@ -3,11 +3,13 @@ behind."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest import mock
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from bookings.availability import service as availability
@@ -309,6 +311,28 @@ def test_a_search_takes_three_statements_at_most(shop: Shop, world: World, custo
     with mock.patch.object(Database, "hot_rows", counting):
         assert starts(shop, service, customer) != []
     assert asked == ["availability.who", "availability.taken", "availability.counted"]
+
+
+def test_claims_of_people_are_read_from_the_index_alone(world: World) -> None:
+    """What the search asks of a claim is all in allocations_by_start: full calendars are many rows."""
+    start = datetime(2030, 3, 1, tzinfo=UTC)
+    params = {"alone": [world.provider().id], "shared": [], "lower": start, "upper": start + timedelta(days=7)}
+    params |= {"ignored_booking": None, "ignored_hold": None}
+    with psycopg.connect(world.address) as connection:
+        connection.execute("SET enable_seqscan = off")  # of so few, reading all would be as quick
+        connection.execute("SET enable_bitmapscan = off")
+        explained = connection.execute(f"EXPLAIN (FORMAT JSON) {availability._TAKEN.text}".encode(), params)
+        (plan,) = explained.fetchone() or ()
+    read = sorted(scans(plan[0]["Plan"]))
+    assert read == [("Index Only Scan", "allocations_by_start")] * 2 + [("Index Scan", "allocations_shared")]
+
+
+def scans(node: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
+    """How the table of claims is read."""
+    if node.get("Relation Name") == "allocations":
+        yield node["Node Type"], node.get("Index Name")
+    for part in node.get("Plans", ()):
+        yield from scans(part)
 
 
 def test_a_closure_that_comes_in_between_is_seen(shop: Shop, world: World, customer: Person) -> None:
