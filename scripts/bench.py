@@ -120,7 +120,7 @@ def _slots(options: argparse.Namespace) -> int:
             began = time.monotonic()
             growing.grow(size)
             print(f"  {size:,} claims after {time.monotonic() - began:.0f} s", file=sys.stderr)
-            results[size] = slot_time.measure(url, options.times)
+            results[size] = slot_time.measure(url, options.times, size)
     print(slot_time.table(results))
     if options.svg:
         Path(options.svg).write_text(slot_time.plot(results))

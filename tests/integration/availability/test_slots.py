@@ -313,6 +313,18 @@ def test_a_search_takes_three_statements_at_most(shop: Shop, world: World, custo
     assert asked == ["availability.who", "availability.taken", "availability.counted"]
 
 
+def test_claims_that_reach_into_the_time_that_is_asked_for(shop: Shop, world: World, customer: Person) -> None:
+    """One that began before it, and one whose booking begins behind it but whose buffer does not."""
+    provider = world.provider().id
+    service = shop.offered(resourceIds=[provider])
+    prepared = shop.offered(resourceIds=[provider], bufferBeforeMinutes=120)
+    booked(customer, prepared, at(9))
+    booked(customer, prepared, at(14))
+    shown = starts(shop, service, from_=at(9 + 1 / 12), to=at(12.75))
+    length = service["durations"][0]["minutes"] / 60
+    assert (shown[0], shown[-1]) == (at(9 + prepared["durations"][0]["minutes"] / 60), at(12 - length))
+
+
 def test_claims_of_people_are_read_from_the_index_alone(world: World) -> None:
     """What the search asks of a claim is all in allocations_by_start: full calendars are many rows."""
     start = datetime(2030, 3, 1, tzinfo=UTC)

@@ -18,6 +18,7 @@ from bookings.availability.picture import Candidate, Claim, Group, Picture, Term
 from bookings.availability.spans import Spans
 
 MINUTE, HOUR = 60, 3600
+MILLION = 1_000_000
 #: a Monday, midnight in UTC
 DAY = int(datetime(2027, 3, 1, tzinfo=UTC).timestamp())
 
@@ -166,42 +167,34 @@ def test_spans_are_read_as_postgresql_writes_them() -> None:
 
 
 @st.composite
-def grids(draw: st.DrawFn) -> list[int]:
-    """Starts: with equal steps, or with some left out, or at any second."""
-    step = draw(st.sampled_from([1, 7, 60, 300, 900, 3600]))
-    steps = draw(st.sets(st.integers(0, 60), min_size=1))
-    return [DAY + step * number for number in sorted(steps)]
+def layings(draw: st.DrawFn) -> tuple[list[int], Terms, list[tuple[int, int]]]:
+    """Starts with equal steps or with some left out, what is to be placed, and claims that touch what starts there, but
+    for a microsecond: from when to when since the day began."""
+    unit = draw(st.sampled_from([1, 7, 60, 300]))
+    step, length, before, after = (draw(st.integers(least, 6)) * unit for least in (1, 1, 0, 0))
+    starts = [step * number for number in sorted(draw(st.sets(st.integers(0, 30), min_size=1)))]
+    claims = []
+    for start in draw(st.lists(st.sampled_from(starts), max_size=4)):
+        lasts = draw(st.integers(1, 20)) * unit
+        begins = draw(st.sampled_from([start + length + after, start - before - lasts]))
+        by, to = draw(st.integers(-1, 1)), draw(st.integers(-1, 1))
+        claims.append((begins * MILLION + by, (begins + lasts) * MILLION + to))
+    return [DAY + start for start in starts], Terms(length, before, after), claims
 
 
-@given(
-    grids(),
-    st.tuples(st.integers(1, 4000), st.integers(0, 4000), st.integers(0, 4000)),
-    st.lists(st.tuples(st.integers(-9_000, 12_000), st.integers(1, 9_000)), max_size=9),
-    st.sampled_from([1, 60, 900]),
-    st.integers(-1, 1),
-)
-def test_claims_are_laid_over_any_grid(
-    starts: list[int], lengths: tuple[int, int, int], claims: list[tuple[int, int]], unit: int, off: int
-) -> None:
+@given(layings())
+def test_claims_are_laid_over_any_grid(laying: tuple[list[int], Terms, list[tuple[int, int]]]) -> None:
     """Against the definition, to the microsecond: a start is taken when its time and buffers overlap a claim."""
-    million, epoch = 1_000_000, 946_684_800
-    length, before, after = lengths
-    times = [
-        ((DAY + begins * unit - epoch) * million + off, (DAY + (begins + lasts) * unit - epoch) * million + off)
-        for begins, lasts in claims
-    ]
-    begins, ends = (
-        (b"".join(at.to_bytes(8, "big", signed=True) for at in bounds) for bounds in zip(*times, strict=True))
-        if times
-        else (None, None)
-    )
+    starts, terms, times = laying
+    since_2000 = (DAY - 946_684_800) * MILLION
+    sent = [b"".join((at[end] + since_2000).to_bytes(8, "big", signed=True) for at in times) for end in (0, 1)]
     one = candidate()
-    one.busy = Spans(begins, ends)
+    one.busy = Spans(*sent)
     lanes = bytearray(b"\1" * len(starts))
-    room(Look(look([Group(1, (one,))], Terms(length, before, after)), starts), one, lanes)
-    for start, lane in zip(starts, lanes, strict=True):
-        first, behind = ((start + edge - epoch) * million for edge in (-before, length + after))
-        assert lane == (not any(begins < behind and ends > first for begins, ends in times))
+    room(Look(look([Group(1, (one,))], terms), starts), one, lanes)
+    for start, free in zip(starts, lanes, strict=True):
+        first, behind = start - DAY - terms.before, start - DAY + terms.length + terms.after
+        assert free == (not any(begins < behind * MILLION and ends > first * MILLION for begins, ends in times))
 
 
 def test_who_is_named_serves_where_they_can() -> None:
