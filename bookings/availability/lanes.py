@@ -12,14 +12,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
-from math import floor
+from math import floor, gcd
+from operator import sub
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from bookings.availability import hours, moves
 from bookings.availability.layers import BUSINESS, RESOURCE, SERVICE, Caps, Rules, Schedule
 from bookings.availability.picture import Booked, Candidate, Picture
-from bookings.availability.spans import Spans, ceiling_second, floor_second
+from bookings.availability.spans import Spans, micros, micros_since
 
 T = TypeVar("T")
 #: a byte for each start: 1 while it may be booked
@@ -40,10 +41,10 @@ class Look:
         self._dates: dict[ZoneInfo, list[tuple[date, int, int]]] = {}
         self._schedules: dict[tuple[int, bool], bytes] = {}
         self.everything = bytes([1]) * len(starts)
-        #: so many starts that are taken
-        self.blank = _Remembered(bytes)
-        self._first = _Remembered(self._first_taken)
-        self._behind = _Remembered(self._first_free)
+        # All starts are so many steps behind the first, also where clocks change and some are left out.
+        self._step = micros(gcd(*map(sub, starts[1:], starts)) or 1)
+        self._rank = _Remembered(lambda steps: bisect_right(starts, starts[0] + steps * self._step // micros(1)))
+        self._blank = _Remembered(bytes)
 
     def run(self, begins: int, ends: int) -> tuple[int, int]:
         """The starts whose claim, buffers included, would overlap a time."""
@@ -51,16 +52,15 @@ class Look:
         lower = bisect_right(self.starts, begins - terms.length - terms.after)
         return lower, bisect_left(self.starts, ends + terms.before)
 
-    def runs(self, busy: Spans) -> Iterator[tuple[int, int]]:
-        """The same of many times. Thousands of calendars are busy at the same few thousand instants of a grid: each is
-        looked up once."""
-        return zip(map(self._first.__getitem__, busy.begins), map(self._behind.__getitem__, busy.ends), strict=True)
-
-    def _first_taken(self, begins: int) -> int:
-        return bisect_right(self.starts, floor_second(begins) - self.terms.length - self.terms.after)
-
-    def _first_free(self, ends: int) -> int:
-        return bisect_left(self.starts, ceiling_second(ends) + self.terms.before)
+    def lay(self, busy: Spans, lanes: Lanes) -> None:
+        """Take out what `run` says of each of many times: how many starts there are before an instant follows from how
+        many steps it is behind the first."""
+        first, step, rank, blank = micros_since(self.starts[0]), self._step, self._rank, self._blank
+        begin = first + micros(self.terms.length + self.terms.after)
+        end = first - micros(self.terms.before) + 1  # the very start at which a time ends is free
+        for begins, ends in zip(busy.begins, busy.ends, strict=True):
+            lower, upper = rank[(begins - begin) // step], rank[(ends - end) // step]
+            lanes[lower:upper] = blank[upper - lower]
 
     def dates(self, zone: ZoneInfo) -> list[tuple[date, int, int]]:
         """Each local date with the run of starts on it."""
@@ -264,10 +264,7 @@ def room(look: Look, candidate: Candidate, lanes: Lanes) -> None:
     if candidate.capacity < look.terms.units:
         _close(lanes, 0, len(lanes))
     if candidate.busy:
-        # As look.run and _close do it, for all claims of a full calendar at once.
-        blank = look.blank
-        for lower, upper in look.runs(candidate.busy):
-            lanes[lower:upper] = blank[upper - lower]
+        look.lay(candidate.busy, lanes)
     if candidate.claims:
         for begins, ends, left in levels(candidate, look.terms.places):
             if left < look.terms.units:

@@ -33,8 +33,8 @@ class Spans:
         """The same from seconds since 1970."""
         found = cls()
         for begins, ends in intervals:
-            found.begins.append((begins - _EPOCH) * _MILLION)
-            found.ends.append((ends - _EPOCH) * _MILLION)
+            found.begins.append(micros_since(begins))
+            found.ends.append(micros_since(ends))
         return found
 
     def __len__(self) -> int:
@@ -42,17 +42,17 @@ class Spans:
 
     def __iter__(self) -> Iterator[Interval]:
         for begins, ends in zip(self.begins, self.ends, strict=True):
-            yield floor_second(begins), ceiling_second(ends)
+            yield begins // _MILLION + _EPOCH, -(-ends // _MILLION) + _EPOCH
 
 
-def floor_second(at: int) -> int:
-    """The last whole second, since 1970, that is not behind an instant."""
-    return at // _MILLION + _EPOCH
+def micros(seconds: int) -> int:
+    """So many seconds in microseconds."""
+    return seconds * _MILLION
 
 
-def ceiling_second(at: int) -> int:
-    """The first whole second, since 1970, that is not before an instant."""
-    return -(-at // _MILLION) + _EPOCH
+def micros_since(at: int) -> int:
+    """An instant, seconds since 1970, as these count."""
+    return (at - _EPOCH) * _MILLION
 
 
 def numbers(code: str, sent: bytes | None) -> array[int]:
