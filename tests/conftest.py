@@ -22,13 +22,15 @@ from hypothesis import strategies
 
 from devtools.embedded import SetupError
 from devtools.tests import TIMED
-from tests.support import databases
+from tests.support import counting, databases
 from tests.support.databases import ROOT
 from tests.support.run import Run
 from tests.support.servers import PostgresServer, ValkeyServer, close_reaper, make_folder
 from tests.support.service import Service, ServiceOptions
 
 RUN = pytest.StashKey[Run]()
+#: in whose tests coverage does not count
+UNCOUNTED = ("hypothesis", "exhaustive", "load", "fuzz", "crash", "processes")
 #: kinds of tests, the longest first
 FOLDERS = ("race", "acceptance", "migrations", "integration", "guards", "unit")
 
@@ -53,6 +55,9 @@ def pytest_configure(config: pytest.Config) -> None:
         database=None,
     )
     hypothesis.settings.load_profile("patient")
+    # xdist's main process hands its environment to its workers, in which coverage counts.
+    if not config.getoption("numprocesses", None):
+        counting.hide()
     config.stash[RUN] = Run(getattr(config, "workerinput", {}).get("servers"))
 
 
@@ -103,16 +108,16 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Do not count lines while Hypothesis repeats a test some hundred times: it takes up to three times as long,
-    and shows nothing that other tests of the same rules have not shown."""
-    counting = coverage.Coverage.current() if item.get_closest_marker("hypothesis") else None
-    if counting is None:
+    """Do not count lines where that takes long and shows nothing that other tests have not shown: while Hypothesis
+    repeats a test some hundred times, and in what goes through lists or speaks to processes of the service."""
+    counter = coverage.Coverage.current() if any(map(item.get_closest_marker, UNCOUNTED)) else None
+    if counter is None:
         return (yield)
-    counting.stop()
+    counter.stop()
     try:
         return (yield)
     finally:
-        counting.start()
+        counter.start()
 
 
 @pytest.fixture(scope="session")

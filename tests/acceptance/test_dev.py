@@ -33,7 +33,7 @@ ROLES = {"customer", "provider", "admin"}
 
 def dev(*arguments: str, code: int = 0, **env: str) -> str:
     """Run scripts/dev.py; returns all it prints, after checking its exit code and that there is no traceback."""
-    hidden = ("DATABASE_URL", "REDIS_URL", "SMTP_", "JWT_SECRET", "COVERAGE_")
+    hidden = ("DATABASE_URL", "REDIS_URL", "SMTP_", "JWT_SECRET")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(hidden)} | env
     command = [sys.executable, str(ROOT / "scripts" / "dev.py"), *arguments]
     result = subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, check=False, timeout=200)

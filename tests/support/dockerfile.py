@@ -102,9 +102,7 @@ def _run(stage: Stage, command: str) -> None:
     if command.split()[0] in LEFT_OUT:
         return
     # How this machine reaches the package index is not the Dockerfile's business: that stays as it is.
-    machine = {
-        key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VIRTUAL_ENV", "COVER"))
-    }
+    machine = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VIRTUAL_ENV"))}
     image = environment(stage) | {"HOME": os.environ.get("HOME", "/")}
     # A layer of an image should not hold what was downloaded; this machine has just kept it, and need not ask again.
     image.pop("PIP_NO_CACHE_DIR", None)

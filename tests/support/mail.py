@@ -24,8 +24,7 @@ class MailServer:
         self.port, self.folder = free_port(), make_folder()
         self.tls = options.get("tls", "none")
         command = [sys.executable, "-m", "tests.support.smtp_process", str(self.port), str(self.folder)]
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-        environment = inherited | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'scripts'}"}
+        environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'scripts'}"}
         self._process = Process([*command, json.dumps(options)], self.folder / "log", env=environment, cwd=ROOT)
         self._wait()
 

@@ -1,4 +1,4 @@
-"""Python programs that start as forks of a process which has loaded their libraries: that saves each a second of CPU.
+"""Python programs that start as forks of a process which has loaded their modules: that saves each a second of CPU.
 
 What runs is what runs in production (gunicorn with its own configuration, the worker, the relay), each a process of its
 own with an environment, a log and signals of its own; only the interpreter is not begun anew. That they also start
@@ -8,7 +8,6 @@ from nothing is what the tests of scripts/dev.py and of the image see.
 from __future__ import annotations
 
 import atexit
-import contextlib
 import functools
 import io
 import multiprocessing
@@ -17,19 +16,19 @@ import os
 import runpy
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import IO
 
+from tests.support.databases import ROOT
 from tests.support.servers import Process, Running
 
-#: loaded before the fork: nothing that reads the environment as it is imported (prometheus_client does)
+#: loaded before the fork
 LIBRARIES = (
     "gunicorn.app.wsgiapp",
     "gunicorn.workers.gthread",
     "argon2",
     "babel.numbers",
     "flask_sock",
-    "huey.contrib.mini",
+    "huey",
     "jinja2",
     "limits.strategies",
     "marshmallow",
@@ -37,6 +36,11 @@ LIBRARIES = (
     "psycopg.types.json",
     "psycopg_pool",
     "redis",
+)
+#: reads the environment as it is imported, so each process does so by itself; and what of ours needs it
+ENVIRONMENT_READER = "prometheus_client"
+ITS_READERS = frozenset(
+    {"bookings.requests", "bookings.metrics", "bookings.platform.collectors", "bookings.platform.routes"}
 )
 _CONTEXT = multiprocessing.get_context("forkserver")
 
@@ -76,20 +80,18 @@ class Forked:
 
 
 @functools.cache
+def modules() -> tuple[str, ...]:
+    """What is loaded before the fork: the libraries and our own package."""
+    files = [path.relative_to(ROOT).with_suffix("") for path in sorted((ROOT / "bookings").rglob("*.py"))]
+    ours = {".".join(path.parts).removesuffix(".__init__") for path in files if path.name != "__main__"}
+    return (*LIBRARIES, *sorted(ours - ITS_READERS))
+
+
+@functools.cache
 def _ensure_running() -> None:
-    """Start the process to fork from, in which coverage does not count."""
-    _CONTEXT.set_forkserver_preload(list(LIBRARIES))
-    with _without_coverage():
-        multiprocessing.forkserver.ensure_running()
-
-
-@contextlib.contextmanager
-def _without_coverage() -> Iterator[None]:
-    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("COVERAGE_")}
-    try:
-        yield
-    finally:
-        os.environ.update(hidden)
+    """Start the process to fork from, in which coverage does not count (`counting.hide`)."""
+    _CONTEXT.set_forkserver_preload(list(modules()))
+    multiprocessing.forkserver.ensure_running()
 
 
 def _become(module: str, arguments: list[str], env: dict[str, str], cwd: str, log: str) -> None:
@@ -104,6 +106,9 @@ def _become(module: str, arguments: list[str], env: dict[str, str], cwd: str, lo
     for text in (sys.stdout, sys.stderr):
         assert isinstance(text, io.TextIOWrapper)
         text.reconfigure(write_through=True)
+    # Whatever cannot be loaded multiprocessing passes over in silence.
+    assert {name for name in modules() if name not in sys.modules} == set()
+    assert ENVIRONMENT_READER not in sys.modules
     sys.path[:] = [cwd, *(path for path in sys.path if not path.startswith(cwd + os.sep) or "site-packages" in path)]
     sys.argv = ["-m", *arguments]
     try:

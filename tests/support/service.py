@@ -17,6 +17,7 @@ import psutil
 
 from bookings.account.commands import token_of
 from bookings.config import Settings
+from tests.support import counting
 from tests.support.databases import ROOT
 from tests.support.preloaded import PreloadedProcess
 from tests.support.servers import START_SECONDS, Process, ValkeyServer, free_port, wait_until
@@ -71,11 +72,8 @@ class Service:
             raise
 
     def _environment(self, counted: bool) -> dict[str, str]:
-        inherited = {
-            key: value
-            for key, value in os.environ.items()
-            if key in PASSED_ON or (counted and key.startswith("COVERAGE_"))
-        }
+        inherited = {key: value for key, value in os.environ.items() if key in PASSED_ON}
+        inherited |= counting.hidden() if counted else {}
         return inherited | {
             "APP_ENV": "test",
             "DATABASE_URL": self.database_url,

@@ -17,7 +17,6 @@ from tests.support.patience import REQUEST, soon
 from tests.support.service import Service, ServiceOptions
 
 SERVICE = ServiceOptions(
-    counted=True,
     processes=("web",),
     env={"SIGN_IN_RATE_LIMIT": "1000/minute", "WEB_WORKERS": "1", "PASSWORD_MEMORY": str(PASSWORD_MEMORY)},
 )

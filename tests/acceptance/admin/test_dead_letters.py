@@ -22,11 +22,12 @@ from tests.integration.job.busy_worker import happen
 from tests.support import databases
 from tests.support.databases import ROOT
 from tests.support.patience import REQUEST
-from tests.support.servers import Process, ValkeyServer, make_folder
+from tests.support.preloaded import PreloadedProcess
+from tests.support.servers import ValkeyServer, make_folder
 from tests.support.service import COMMANDS, PYTHON, Service, ServiceOptions
 
 SERVICE = ServiceOptions(
-    counted=True, env={"JOB_LEASE": "3s", "JOB_RETRY_BASE": "1s", "JOB_RETRY_LIMIT": "1s"}, processes=("web", "relay")
+    env={"JOB_LEASE": "3s", "JOB_RETRY_BASE": "1s", "JOB_RETRY_LIMIT": "1s"}, processes=("web", "relay")
 )
 WORKER = [PYTHON, "-m", "tests.integration.job.busy_worker"]
 
@@ -41,7 +42,7 @@ class Operator:
         self.world.query("CREATE TABLE tries (job uuid, part text)")
         self.database = Database(Settings.from_env(service.env), name="test operator")
         self.token = service.token(str(self.world.admin().id))
-        self.worker = Process(WORKER, service.folder / "busy-worker.log", env=service.env, cwd=ROOT)
+        self.worker = PreloadedProcess(WORKER, service.folder / "busy-worker.log", env=service.env, cwd=ROOT)
 
     def close(self) -> None:
         """End it all."""
@@ -129,7 +130,9 @@ def test_postgres_killed_while_jobs_run(pg_server: PgServer) -> None:
     database = Database(Settings.from_env(env), name="test giver")
     ids = [database.run(lambda tx: jobs.enqueue(tx, kind="work", payload={"seconds": 2})) for _ in range(4)]
     commands = {"worker": WORKER, "relay": COMMANDS["relay"]}
-    processes = [Process(command, folder / f"{name}.log", env=env, cwd=ROOT) for name, command in commands.items()]
+    processes = [
+        PreloadedProcess(command, folder / f"{name}.log", env=env, cwd=ROOT) for name, command in commands.items()
+    ]
     try:
         wait_for(lambda: running(world), lambda count: count >= 2, 20)
         world.close()

@@ -20,6 +20,7 @@ from tests.factories import World
 from tests.support import nginx
 from tests.support.databases import ROOT
 from tests.support.patience import REQUEST
+from tests.support.preloaded import PreloadedProcess
 from tests.support.servers import Process, free_port, make_folder, wait_until
 from tests.support.service import COMMANDS, Service, ServiceOptions
 
@@ -122,7 +123,7 @@ def test_two_instances_are_restarted_one_after_the_other(service: Service) -> No
     """As an orchestrator does: take one out, stop it, start it, put it back when it is ready; then the other."""
     port = free_port()
     env = service.env | {"WEB_BIND": f"127.0.0.1:{port}", "TRUSTED_PROXIES": "1"}
-    second = Process(COMMANDS["web"], service.folder / "second.log", env=env, cwd=ROOT)
+    second = PreloadedProcess(COMMANDS["web"], service.folder / "second.log", env=env, cwd=ROOT)
     wait_until(lambda: answers(port), "the second instance")
     balancer = Balancer([service.web_port, port])
     try:

@@ -20,7 +20,7 @@ from tests.integration.event import facts
 from tests.support.patience import soon
 from tests.support.service import Service, ServiceOptions
 
-SERVICE = ServiceOptions(processes=("sockets", "relay"), env={"STREAM_LENGTH": "2000"}, counted=True)
+SERVICE = ServiceOptions(processes=("sockets", "relay"), env={"STREAM_LENGTH": "2000"})
 
 
 def rising(found: list[int]) -> bool:

@@ -21,7 +21,6 @@ from tests.support.service import Service, ServiceOptions
 
 LIMIT = 10
 SERVICE = ServiceOptions(
-    counted=True,
     processes=("sockets",),
     env={"ALLOWED_ORIGINS": "https://app.example.com", "SOCKET_LIMIT": str(LIMIT)},
 )

@@ -20,8 +20,8 @@ from bookings.config import Settings
 from tests.acceptance.realtime.client import Client
 from tests.factories import World
 from tests.support.databases import ROOT
-from tests.support.servers import Process
-from tests.support.service import PYTHON, Service, ServiceOptions
+from tests.support.preloaded import PreloadedProcess
+from tests.support.service import COMMANDS, Service, ServiceOptions
 from tests.support.web import send
 
 SERVICE = ServiceOptions(env={"JOB_LEASE": "2s", "RATE_LIMIT": "off", "BUSINESS_TIME_ZONE": "Europe/Berlin"})
@@ -171,7 +171,7 @@ def test_more_rows_than_memory_is_for(office: Office, service: Service) -> None:
 
 
 def test_two_workers_make_each_period_once(office: Office, service: Service) -> None:
-    second = Process([PYTHON, "-m", "bookings", "worker"], service.folder / "worker-2.log", env=service.env, cwd=ROOT)
+    second = PreloadedProcess(COMMANDS["worker"], service.folder / "worker-2.log", env=service.env, cwd=ROOT)
     try:
         ids = []
         for _ in range(3):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.support.databases import ROOT
+from tests.support.preloaded import PreloadedProcess
 from tests.support.servers import Process
 from tests.support.service import COMMANDS, Service
 
@@ -20,7 +21,8 @@ def start_relay(service: Service) -> Iterator[StartRelay]:
 
     def start() -> Process:
         log = service.folder / f"relay-{len(relays)}.log"
-        relays.append(Process(COMMANDS["relay"], log, env=service.env | {"STREAM_LENGTH": "1000"}, cwd=ROOT))
+        env = service.env | {"STREAM_LENGTH": "1000"}
+        relays.append(PreloadedProcess(COMMANDS["relay"], log, env=env, cwd=ROOT))
         return relays[-1]
 
     yield start

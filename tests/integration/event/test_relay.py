@@ -17,7 +17,7 @@ from tests.integration.event.conftest import StartRelay
 from tests.support.patience import soon
 from tests.support.service import Service, ServiceOptions
 
-SERVICE = ServiceOptions(processes=(), counted=True)
+SERVICE = ServiceOptions(processes=())
 
 
 @pytest.fixture(autouse=True)

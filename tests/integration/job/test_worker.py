@@ -19,10 +19,11 @@ from tests.integration.event.facts import wait_for
 from tests.integration.job.busy_worker import happen
 from tests.support.databases import ROOT
 from tests.support.patience import soon
+from tests.support.preloaded import PreloadedProcess
 from tests.support.servers import Process
 from tests.support.service import PYTHON, Service, ServiceOptions
 
-SERVICE = ServiceOptions(processes=("relay",), counted=True)
+SERVICE = ServiceOptions(processes=("relay",))
 ENV = {"JOB_LEASE": "3s", "JOB_RETRY_BASE": "1s", "JOB_RETRY_LIMIT": "1s"}
 StartWorker = Callable[[], Process]
 
@@ -81,7 +82,7 @@ def start_worker(service: Service, floor: Floor) -> Iterator[StartWorker]:
     def start() -> Process:
         log = service.folder / f"worker-{len(workers)}-{uuid4()}.log"
         command = [PYTHON, "-m", "tests.integration.job.busy_worker"]
-        workers.append(Process(command, log, env=service.env | ENV, cwd=ROOT))
+        workers.append(PreloadedProcess(command, log, env=service.env | ENV, cwd=ROOT))
         return workers[-1]
 
     yield start

@@ -15,8 +15,8 @@ from tests.integration.event.facts import wait_for
 from tests.integration.notification.conftest import Remindable
 from tests.support.databases import ROOT
 from tests.support.patience import soon
-from tests.support.servers import Process
-from tests.support.service import PYTHON, Service, ServiceOptions
+from tests.support.preloaded import PreloadedProcess
+from tests.support.service import COMMANDS, Service, ServiceOptions
 
 SERVICE = ServiceOptions(processes=("worker",), counted=True)
 ONCE, NEVER = (1, 1, 1), (0, 0, 0)
@@ -114,7 +114,7 @@ def test_a_killed_worker_loses_nothing(service: Service, remindable: Remindable)
 
 
 def test_two_workers_share_the_work(service: Service, remindable: Remindable) -> None:
-    second = Process([PYTHON, "-m", "bookings", "worker"], service.folder / "worker-2.log", env=service.env, cwd=ROOT)
+    second = PreloadedProcess(COMMANDS["worker"], service.folder / "worker-2.log", env=service.env, cwd=ROOT)
     try:
         wait_for((service.folder / "worker-2.log").read_text, lambda log: "consumer started" in log)
         bookings = [remindable.booking() for _ in range(20)]
