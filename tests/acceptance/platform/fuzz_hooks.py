@@ -1,7 +1,7 @@
 """Loaded by Schemathesis (SCHEMATHESIS_HOOKS): gives generated requests what a schema cannot: real ids, times ahead.
 
-Only valid input is touched; what was generated to be wrong stays wrong. And it counts how often each operation was
-asked.
+Only valid input is touched; what was generated to be wrong stays wrong, but not everything that is wrong in the same
+way is asked. And it counts how often each operation was asked.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ import atexit
 import itertools
 import json
 import os
+import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+from zlib import crc32
 from zoneinfo import available_timezones
 
 import schemathesis
@@ -26,10 +28,31 @@ from bookings.account.rules import COUNTRIES
 WORLD: dict[str, str] = json.loads(os.environ["FUZZ_WORLD"])
 _hours = itertools.count(1)
 _asked: Counter[str] = Counter()
+#: of requests that are wrong in the same way an operation hears the first, and then one of so many; 1: all
+ALIKE = int(os.environ.get("FUZZ_ALIKE", "3"))
+#: a method that an operation does not have is wrong in the same way as any other
+_METHOD = re.compile(r"(HTTP method: )\w+")
+_alike: Counter[tuple[str | None, ...]] = Counter()
 
 schemathesis.serializer.alias("text/calendar", "text/plain")
 schemathesis.openapi.format("iso-3166-1-alpha-2", st.sampled_from(sorted(COUNTRIES)))
 schemathesis.openapi.format("iana-time-zone", st.sampled_from(sorted(available_timezones() - {"Factory", "localtime"})))
+
+
+@schemathesis.hook
+def filter_case(context: Any, case: Any) -> bool:
+    """Leave out most of what differs from requests before it only in how it is wrong, as the types that a field is not.
+
+    Which ones are left is another matter for each field, so that whatever is shared by them hears everything.
+    """
+    meta = case.meta
+    if meta is None or meta.phase.name.name != "COVERAGE" or meta.generation.mode is GenerationMode.POSITIVE:
+        return True
+    what = meta.phase.data
+    kind = _METHOD.sub(r"\1", what.description)
+    key = (case.operation.label, str(what.parameter_location), what.parameter, what.location, kind)
+    _alike[key] += 1
+    return _alike[key] == 1 or (_alike[key] + crc32(repr(key).encode())) % ALIKE == 0
 
 
 @schemathesis.hook

@@ -3,7 +3,8 @@
 Each operation is fuzzed by the least of the roles that may use it; that others are refused in documented words is what
 test_role_matrix.py asks. Every check but one is on; schemathesis.toml lists the few answers that no schema can
 announce, with reasons. Each run asks the same, so that it judges the change and not the dice: FUZZ_SEED=random (or
-another number) asks for something new, FUZZ_EXAMPLES for more examples an operation.
+another number) asks for something new, FUZZ_EXAMPLES for more examples an operation, FUZZ_ALIKE=1 for everything that
+is wrong in a way that was asked before (fuzz_hooks.py).
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ def test_every_answer_is_documented(
     # depth mismatch"), and Hypothesis parses source.
     command += ["--workers", "1", "--generation-database", "none"]
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")},
+        **os.environ,
         "PYTHONPATH": str(ROOT),
         "SCHEMATHESIS_HOOKS": "tests.acceptance.platform.fuzz_hooks",
         "FUZZ_WORLD": json.dumps({name: str(actor.id) for name, actor in people.items()}),
