@@ -8,6 +8,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from devtools.environment import ROOT
@@ -34,16 +37,30 @@ class Checks:
     rows: list[tuple[str, str, float]] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
     failed: bool = False
+    began: float = field(default_factory=time.monotonic)
 
     def step(self, name: str, *command: str) -> str:
         """Run one command in .venv, showing what it prints; returns that, too."""
         print(f"\n--- {name}", flush=True)
         start = time.monotonic()
         code, output = _show([sys.executable, "-m", *command])
-        passed = code == 0
-        self.rows.append((name, "passed" if passed else "FAILED", time.monotonic() - start))
-        self.failed |= not passed
+        self._note(name, code, time.monotonic() - start)
         return output
+
+    @contextmanager
+    def beside(self, name: str, *command: str) -> Iterator[None]:
+        """Run one command in .venv beside what the `with` block runs, which comes first where both want a processor."""
+        with ThreadPoolExecutor(1) as thread:
+            running = thread.submit(_run_quietly, [sys.executable, "-m", *command])
+            yield
+            code, output, seconds = running.result()
+        print(f"\n--- {name}\n{output}", end="", flush=True)
+        self._note(name, code, seconds)
+
+    def _note(self, name: str, code: int, seconds: float) -> None:
+        """Keep how a step ended."""
+        self.rows.append((name, "FAILED" if code else "passed", seconds))
+        self.failed |= code != 0
 
     def pytest(self, name: str, *arguments: str, coverage: bool) -> None:
         """Run pytest once and add its outcomes to the sum."""
@@ -58,7 +75,7 @@ class Checks:
         print("\n--- summary")
         for name, result, seconds in self.rows:
             print(f"{name:12} {result:7} {seconds:7.1f} s")
-        total = sum(seconds for _, _, seconds in self.rows)
+        total = time.monotonic() - self.began
         words = [f"{self.outcomes[word]} {word}" for word in OUTCOMES if self.outcomes[word] and word != "deselected"]
         closing = f" {', '.join(words) or 'no tests ran'} in {total:.2f}s "
         print(f"{closing:=^80}", flush=True)
@@ -69,14 +86,13 @@ def run(*, quick: bool) -> int:
     checks = Checks()
     checks.step("lint", "ruff", "check", ".")
     checks.step("format", "ruff", "format", "--check", ".")
-    checks.step("types", "mypy")
     _pytest(checks, quick=quick)
     checks.report()
     return 1 if checks.failed else 0
 
 
 def _pytest(checks: Checks, *, quick: bool) -> None:
-    """First what must be alone, then races, then everything else side by side; coverage counts the last.
+    """First what must be alone, then races, then everything else side by side, which coverage counts; types beside it.
 
     In this order one process, not each of the workers, translates the test files of a fresh checkout to bytecode.
     """
@@ -85,14 +101,16 @@ def _pytest(checks: Checks, *, quick: bool) -> None:
         os.environ["RACE_ROUNDS"] = rounds or "1"
         # Races, too, are judged by how busy they find the machine, as everywhere but when they are alone.
         which = f"not ({SLOW}) and ({ALONE} or {RACES} or not {PROCESSES})"
-        _side_by_side(checks, "side by side", QUICK_WORKERS, which, "--unchecked")
+        with checks.beside("types", "mypy"):
+            _side_by_side(checks, "side by side", QUICK_WORKERS, which, "--unchecked")
         return
     checks.step("erase", "coverage", "erase")
     os.environ["RACE_ROUNDS"] = rounds or "20"
     checks.pytest("alone", "-q", "-m", ALONE, *TIMED, coverage=False)
     os.environ["RACE_ROUNDS"] = rounds or "5"
     _side_by_side(checks, "races", 2, RACES, *TIMED)
-    _side_by_side(checks, "side by side", WORKERS, f"not ({ALONE} or {RACES})", coverage=True)
+    with checks.beside("types", "mypy"):
+        _side_by_side(checks, "side by side", WORKERS, f"not ({ALONE} or {RACES})", coverage=True)
     checks.step("combine", "coverage", "combine", "-q")
     checks.step("coverage", "coverage", "report", f"--fail-under={LEAST_COVERAGE}")
 
@@ -103,12 +121,37 @@ def _side_by_side(checks: Checks, name: str, workers: int, which: str, *more: st
     checks.pytest(name, *arguments, coverage=coverage)
 
 
+def _environment() -> dict[str, str]:
+    """Ours, but for what keeps Python from writing bytecode: hundreds of processes would each translate everything."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
+def _run_quietly(command: list[str]) -> tuple[int, str, float]:
+    """Run a command from the top of the checkout when nothing else wants to: its exit code, output and seconds."""
+    start = time.monotonic()
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        os.setpriority(os.PRIO_PROCESS, process.pid, 10)
+        output, _ = process.communicate()
+    return process.returncode, output, time.monotonic() - start
+
+
 def _show(command: list[str]) -> tuple[int, str]:
     """Run a command from the top of the checkout, passing on what it prints as it comes."""
-    # Where this is set every process, and there are hundreds, would translate the whole package to bytecode again.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     process = subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command,
+        cwd=ROOT,
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     assert process.stdout is not None
     output = b""
