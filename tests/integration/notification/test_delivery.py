@@ -59,6 +59,7 @@ def test_not_before_its_time(remindable: Remindable) -> None:
     remindable.bring_near(booking, 2)
     assert remindable.deliver(booking["reminder"]) == 0
     assert remindable.told(booking) == NEVER
+    remindable.act(booking, "cancel")  # or it comes due while other tests count
 
 
 @pytest.mark.parametrize("action", ["cancel", "decline"])
@@ -108,6 +109,8 @@ def test_leasing_what_comes_near_once(remindable: Remindable) -> None:
     assert far["reminder"] not in leased
     assert abs((leased[near["reminder"]] - datetime.now(UTC)).total_seconds() - 30) < soon(5)
     assert service.lease_upcoming(remindable.database) == []
+    for booking in (near, far):  # or they come due while other tests count
+        remindable.act(booking, "cancel")
 
 
 def test_the_sweep_leaves_a_leased_one_to_its_task_for_a_moment(remindable: Remindable) -> None:
