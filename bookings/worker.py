@@ -74,7 +74,6 @@ def register(registry: Registry, consumers: Consumers, database: Database, setti
     people_jobs.register(registry, database, settings)
     calendar_jobs.register(registry, database, settings)
     consumers.add(overview.consumer())
-    consumers.add(waitlist_jobs.consumer())
 
 
 def run(settings: Settings) -> int:
@@ -94,6 +93,8 @@ def work(settings: Settings, register: Register) -> int:
     consumers = Consumers(settings, nudge.ring)
     database = Database(replace(settings, db_pool_size=settings.db_pool_size + _OTHERS), name="bookings-worker")
     register(registry, consumers, database, settings)
+    asker = waitlist_jobs.asker(database, settings, nudge.ring)
+    consumers.add(waitlist_jobs.consumer(asker.wake))
     huey = make_huey(settings)
     housekeeping.register(huey, database, settings)
     account_jobs.register(huey, database)
@@ -109,7 +110,6 @@ def work(settings: Settings, register: Register) -> int:
     crew = Crew(database, huey, Runner(database, registry, settings, nudge.ring))
     scheduler = Scheduler(database, settings)
     sweeper = booking_jobs.sweeper(database, nudge.ring)
-    asker = waitlist_jobs.asker(database, settings, nudge.ring)
     planner.start()
     scheduler.start()
     sweeper.start()

@@ -1,4 +1,4 @@
--- The schema after migration 0060, structure only. Written by scripts/migrate.py dump; do not edit.
+-- The schema after migration 0061, structure only. Written by scripts/migrate.py dump; do not edit.
 
 SET check_function_bodies = off;
 
@@ -40,10 +40,45 @@ BEGIN
     IF peak_claimed(NEW.resource_id, NEW.during) > available OR EXISTS (
         SELECT FROM allocations AS a
          WHERE a.resource_id = NEW.resource_id AND a.during && NEW.during AND NOT a.exclusive AND a.released_at IS NULL
-           AND NOT a.overbooked AND (a.expires_at IS NULL OR a.expires_at > clock_timestamp())
+           AND NOT a.overbooked AND (a.expires_at IS NULL OR a.expires_at > clock_timestamp()
+                                     OR ended_for_line(a.resource_id, a.during, a.expires_at, a.hold_id))
            AND a.places < available AND peak_claimed(NEW.resource_id, a.during * NEW.during) > a.places) THEN
         RAISE EXCEPTION 'resource % has no % of % units free during %', NEW.resource_id, NEW.units, available, NEW.during
             USING ERRCODE = 'exclusion_violation', CONSTRAINT = 'allocations_within_capacity';
+    END IF;
+    RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION allocations_pass_on()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    freed allocations := OLD;
+    reach interval;
+BEGIN
+    IF TG_OP = 'UPDATE' AND NEW.released_at IS NULL AND NOT NEW.overbooked
+       AND (NEW.resource_id, NEW.during) = (OLD.resource_id, OLD.during) THEN
+        freed.units := OLD.units - NEW.units;
+        freed.booking_id := NULL;
+    END IF;
+    IF freed.units <= 0 OR NOT line_waits_for(OLD.resource_id, OLD.during) THEN
+        RETURN NULL;
+    END IF;
+    -- In one order, as everybody who locks several: what is kept must know its resource.
+    PERFORM FROM resources WHERE id IN (
+        SELECT unnest(b.resource_ids) FROM bookings AS b
+         WHERE b.id = OLD.booking_id OR b.series_id = (SELECT series_id FROM bookings WHERE id = OLD.booking_id)
+        UNION SELECT unnest(h.resource_ids) FROM holds AS h WHERE h.id = OLD.hold_id)
+      ORDER BY id FOR KEY SHARE;
+    reach := greatest(line_reach(OLD.resource_id), interval '14 hours');
+    INSERT INTO waitlist_openings (resource_id, from_at, to_at, created_at)
+    VALUES (OLD.resource_id, lower(OLD.during) - reach, upper(OLD.during) + reach, clock_timestamp())
+    RETURNING id INTO freed.opening_id;
+    -- What has ended by itself was kept since then.
+    freed.expires_at := least(OLD.expires_at, clock_timestamp()) + line_keep();
+    IF freed.expires_at > clock_timestamp() THEN
+        PERFORM keep_for_line(freed);
     END IF;
     RETURN NULL;
 END $function$;
@@ -54,12 +89,12 @@ CREATE OR REPLACE FUNCTION allocations_tell()
 AS $function$
 BEGIN
     IF TG_OP <> 'INSERT' THEN
-        PERFORM tell_calendar_change(OLD.resource_id, NULL, tstzmultirange(OLD.during), NULL,
-                                     CASE WHEN OLD.places IS NOT NULL THEN OLD.start_at END);
+        PERFORM tell_change(OLD.resource_id, NULL, tstzmultirange(OLD.during), NULL,
+                            CASE WHEN OLD.places IS NOT NULL THEN OLD.start_at END);
     END IF;
     IF TG_OP = 'INSERT' OR TG_OP = 'UPDATE' AND (NEW.resource_id, NEW.during) <> (OLD.resource_id, OLD.during) THEN
-        PERFORM tell_calendar_change(NEW.resource_id, NULL, tstzmultirange(NEW.during), NULL,
-                                     CASE WHEN NEW.places IS NOT NULL THEN NEW.start_at END);
+        PERFORM tell_change(NEW.resource_id, NULL, tstzmultirange(NEW.during), NULL,
+                            CASE WHEN NEW.places IS NOT NULL THEN NEW.start_at END);
     END IF;
     RETURN NULL;
 END $function$;
@@ -125,6 +160,15 @@ BEGIN
     RETURN NULL;
 END $function$;
 
+CREATE OR REPLACE FUNCTION ended_for_line(resource uuid, during tstzrange, ended_at timestamp with time zone, hold uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE COST 1000
+AS $function$
+BEGIN
+    RETURN hold IS NOT NULL AND ended_at > clock_timestamp() - line_keep() AND line_waits_for(resource, during);
+END $function$;
+
 CREATE OR REPLACE FUNCTION holds_end_once()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -132,6 +176,120 @@ AS $function$
 BEGIN
     RAISE EXCEPTION 'hold % is %', OLD.id, OLD.state
         USING ERRCODE = 'check_violation', CONSTRAINT = 'holds_end_once';
+END $function$;
+
+CREATE OR REPLACE FUNCTION is_answered(resource uuid, kept tstzrange, answered bigint[])
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE COST 1000
+AS $function$
+BEGIN
+    RETURN cardinality(answered) > 0 AND EXISTS (
+        SELECT FROM allocations AS a
+         WHERE a.resource_id = resource AND a.expires_at IS NOT NULL AND a.released_at IS NULL AND a.during = kept
+           AND a.opening_id = ANY (answered));
+END $function$;
+
+CREATE OR REPLACE FUNCTION kept_by_openings(resources uuid[], between_ends tstzrange, answered bigint[])
+ RETURNS TABLE(resource uuid, during tstzrange)
+ LANGUAGE plpgsql
+ STABLE ROWS 1
+AS $function$
+BEGIN
+    IF NOT EXISTS (SELECT FROM waitlist_openings AS w WHERE w.kept_until > clock_timestamp()) THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT c.id, tstzrange(w.from_at, w.to_at)
+      FROM waitlist_openings AS w, unnest(kept_by_openings.resources) AS c (id)
+     WHERE w.kept_until > clock_timestamp() AND w.id <> ALL (answered) AND tstzrange(w.from_at, w.to_at) && between_ends
+       AND (w.resource_id = c.id OR w.resource_id IS NULL AND (
+           EXISTS (SELECT FROM service_resources AS d WHERE d.service_id = w.service_id AND d.resource_id = c.id)
+           OR EXISTS (SELECT FROM service_requirements AS q JOIN resources AS r ON r.id = c.id
+                       WHERE q.service_id = w.service_id AND q.kind = r.kind
+                         AND (q.resource_ids = '{}' OR r.id = ANY (q.resource_ids)))));
+END $function$;
+
+CREATE OR REPLACE FUNCTION line_keep()
+ RETURNS interval
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$ SELECT interval '30 seconds' $function$;
+
+CREATE OR REPLACE FUNCTION line_reach(resource uuid)
+ RETURNS interval
+ LANGUAGE sql
+ STABLE
+AS $function$
+    SELECT CASE WHEN EXISTS (
+        SELECT FROM schedules AS s
+         WHERE (s.layer <> 'resource' OR s.subject_id = resource)
+           AND s.rules ?| ARRAY['resourceCaps', 'customerCaps']) THEN interval '32 days' ELSE interval '0' END
+$function$;
+
+CREATE OR REPLACE FUNCTION line_waits_for(resource uuid, during tstzrange)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE COST 1000
+AS $function$
+DECLARE
+    reach interval;
+    span tstzrange;
+BEGIN
+    IF NOT EXISTS (SELECT FROM waitlist_entries AS e WHERE e.state = 'waiting') THEN
+        RETURN false;
+    END IF;
+    reach := line_reach(resource);
+    span := tstzrange(greatest(lower(during) - reach, clock_timestamp()),
+                      greatest(upper(during) + reach, clock_timestamp()));
+    RETURN EXISTS (
+        SELECT FROM service_resources AS d
+          JOIN services AS s ON s.id = d.service_id AND s.archived_at IS NULL
+          JOIN waitlist_entries AS e ON e.service_id = d.service_id AND e.state = 'waiting'
+         WHERE d.resource_id = resource
+           AND span && tstzrange(e.from_at - make_interval(mins => s.buffer_before_minutes),
+                                 e.to_at + make_interval(mins => s.buffer_after_minutes))
+           AND (e.resource_id IS NULL AND e.provider_ids = '{}' OR resource = ANY (e.provider_ids || e.resource_id)
+                OR NOT EXISTS (SELECT FROM service_resources AS n
+                                WHERE n.service_id = e.service_id AND n.resource_id = ANY (e.provider_ids || e.resource_id)))
+    ) OR EXISTS (
+        SELECT FROM waitlist_entries AS e
+          JOIN services AS s ON s.id = e.service_id AND s.archived_at IS NULL
+          JOIN service_requirements AS q ON q.service_id = e.service_id
+          JOIN resources AS r ON r.id = resource
+         WHERE e.state = 'waiting' AND q.kind = r.kind AND (q.resource_ids = '{}' OR r.id = ANY (q.resource_ids))
+           AND span && tstzrange(e.from_at - make_interval(mins => s.buffer_before_minutes),
+                                 e.to_at + make_interval(mins => s.buffer_after_minutes)));
+END $function$;
+
+CREATE OR REPLACE FUNCTION open_for_line(resource uuid, service uuid, spans tstzmultirange, days date[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF NOT EXISTS (SELECT FROM waitlist_entries AS e WHERE e.state = 'waiting') THEN
+        RETURN;
+    END IF;
+    INSERT INTO waitlist_openings (resource_id, service_id, from_at, to_at, created_at, kept_until)
+    SELECT resource, e.service_id, greatest(min(e.from_at - make_interval(mins => s.buffer_before_minutes)), lower(span)),
+           least(max(e.to_at + make_interval(mins => s.buffer_after_minutes)), upper(span)),
+           clock_timestamp(), clock_timestamp() + line_keep()
+      FROM unnest(CASE WHEN days IS NOT NULL THEN tstzmultirange(tstzrange(
+                               (SELECT min(day) FROM unnest(days) AS day)::timestamp AT TIME ZONE 'UTC' - interval '14 hours',
+                               (SELECT max(day) FROM unnest(days) AS day)::timestamp AT TIME ZONE 'UTC' + interval '38 hours'))
+                       WHEN spans IS NULL THEN tstzmultirange(tstzrange(NULL, NULL))
+                       WHEN (SELECT count(*) FROM unnest(spans)) > 200 THEN range_merge(spans)::tstzmultirange
+                       ELSE spans END) AS span,
+           waitlist_entries AS e JOIN services AS s ON s.id = e.service_id AND s.archived_at IS NULL
+     WHERE e.state = 'waiting' AND e.to_at > clock_timestamp() AND (service IS NULL OR e.service_id = service)
+       AND span && tstzrange(e.from_at - make_interval(mins => s.buffer_before_minutes),
+                             e.to_at + make_interval(mins => s.buffer_after_minutes))
+       AND (resource IS NULL
+            OR EXISTS (SELECT FROM service_resources AS d WHERE d.service_id = e.service_id AND d.resource_id = resource)
+            OR EXISTS (SELECT FROM service_requirements AS q JOIN resources AS r ON r.id = resource
+                        WHERE q.service_id = e.service_id AND q.kind = r.kind
+                          AND (q.resource_ids = '{}' OR r.id = ANY (q.resource_ids))))
+     GROUP BY span, e.service_id;
 END $function$;
 
 CREATE OR REPLACE FUNCTION overview_recount_bookings(lower_end timestamp with time zone, upper_end timestamp with time zone)
@@ -196,12 +354,14 @@ AS $function$
             SELECT greatest(lower(during), lower(window_range)) AS at, units AS delta
               FROM allocations
              WHERE resource_id = resource AND during && window_range AND NOT exclusive AND released_at IS NULL
-               AND NOT overbooked AND (expires_at IS NULL OR expires_at > clock_timestamp())
+               AND NOT overbooked AND (expires_at IS NULL OR expires_at > clock_timestamp()
+                                       OR ended_for_line(resource_id, during, expires_at, hold_id))
             UNION ALL
             SELECT upper(during), -units
               FROM allocations
              WHERE resource_id = resource AND during && window_range AND NOT exclusive AND released_at IS NULL
-               AND NOT overbooked AND (expires_at IS NULL OR expires_at > clock_timestamp())
+               AND NOT overbooked AND (expires_at IS NULL OR expires_at > clock_timestamp()
+                                       OR ended_for_line(resource_id, during, expires_at, hold_id))
         ) AS edges
     ) AS sweep
 $function$;
@@ -356,7 +516,14 @@ BEGIN
     RETURN NULL;
 END $function$;
 
-CREATE OR REPLACE FUNCTION tell_calendar_change(resource uuid, service uuid, spans tstzmultirange, days date[] DEFAULT NULL::date[], session timestamp with time zone DEFAULT NULL::timestamp with time zone)
+CREATE OR REPLACE FUNCTION tell_calendar_change(resource uuid, service uuid, spans tstzmultirange, days date[] DEFAULT NULL::date[])
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+    SELECT open_for_line(resource, service, spans, days), tell_change(resource, service, spans, days)
+$function$;
+
+CREATE OR REPLACE FUNCTION tell_change(resource uuid, service uuid, spans tstzmultirange, days date[] DEFAULT NULL::date[], session timestamp with time zone DEFAULT NULL::timestamp with time zone)
  RETURNS void
  LANGUAGE sql
 AS $function$
@@ -371,6 +538,19 @@ AS $function$
                'dates', CASE WHEN cardinality(days) <= 400 THEN to_json(days) END,
                'sessionAt', btrim(to_json(session AT TIME ZONE 'UTC')::text, '"') || 'Z'),
            clock_timestamp()
+$function$;
+
+CREATE OR REPLACE FUNCTION units_left(resource uuid, during tstzrange, places integer)
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE
+AS $function$
+    SELECT least(least(r.capacity, units_left.places) - peak_claimed(r.id, units_left.during), (
+               SELECT min(a.places - peak_claimed(r.id, a.during * units_left.during)) FROM allocations AS a
+                WHERE a.resource_id = r.id AND NOT a.exclusive AND a.released_at IS NULL AND NOT a.overbooked
+                  AND a.during && units_left.during AND (a.expires_at IS NULL OR a.expires_at > clock_timestamp())
+                  AND a.places < r.capacity))
+      FROM resources AS r WHERE r.id = resource
 $function$;
 
 CREATE OR REPLACE FUNCTION users_keep_an_admin()
@@ -430,6 +610,7 @@ CREATE TABLE allocations (
     hold_id uuid,
     expires_at timestamp with time zone,
     overbooked boolean DEFAULT false NOT NULL,
+    opening_id bigint,
     CONSTRAINT allocations_no_overlap EXCLUDE USING gist (resource_id WITH =, during WITH &&) WHERE (exclusive AND released_at IS NULL AND NOT overbooked),
     CONSTRAINT allocations_once_per_booking UNIQUE (booking_id, resource_id)
 );
@@ -439,10 +620,12 @@ CREATE INDEX allocations_held ON allocations USING btree (expires_at) WHERE expi
 CREATE INDEX allocations_of_hold ON allocations USING btree (hold_id) WHERE hold_id IS NOT NULL;
 CREATE INDEX allocations_overbooked ON allocations USING btree (resource_id) WHERE overbooked AND released_at IS NULL;
 CREATE INDEX allocations_shared ON allocations USING gist (resource_id, during) WHERE NOT exclusive AND released_at IS NULL AND NOT overbooked;
+CREATE CONSTRAINT TRIGGER allocations_changed_to_line AFTER UPDATE OF resource_id, during, units, released_at, overbooked ON allocations DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (old.opening_id IS NULL AND old.released_at IS NULL AND NOT old.overbooked AND upper(old.during) > now() AND (new.released_at IS NOT NULL OR new.overbooked OR new.units < old.units OR new.resource_id <> old.resource_id OR new.during <> old.during)) EXECUTE FUNCTION allocations_pass_on();
 CREATE TRIGGER allocations_changed_told AFTER UPDATE OF resource_id, during, units, released_at, overbooked ON allocations FOR EACH ROW WHEN (upper(old.during) > now() AND (old.hold_id IS NOT NULL AND old.released_at IS DISTINCT FROM new.released_at OR old.resource_id <> new.resource_id OR old.during <> new.during OR old.units <> new.units OR old.overbooked <> new.overbooked)) EXECUTE FUNCTION allocations_tell();
 CREATE TRIGGER allocations_held_told AFTER INSERT ON allocations FOR EACH ROW WHEN (new.hold_id IS NOT NULL) EXECUTE FUNCTION allocations_tell();
+CREATE CONSTRAINT TRIGGER allocations_left_to_line AFTER DELETE ON allocations DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (old.opening_id IS NULL AND old.released_at IS NULL AND NOT old.overbooked AND upper(old.during) > now()) EXECUTE FUNCTION allocations_pass_on();
 CREATE TRIGGER allocations_left_told AFTER DELETE ON allocations FOR EACH ROW WHEN (old.released_at IS NULL AND upper(old.during) > now()) EXECUTE FUNCTION allocations_tell();
-CREATE CONSTRAINT TRIGGER allocations_within_capacity AFTER INSERT OR UPDATE OF resource_id, exclusive, during, units, released_at, overbooked, expires_at ON allocations NOT DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW WHEN (NOT new.exclusive AND new.released_at IS NULL AND NOT new.overbooked) EXECUTE FUNCTION allocations_check_capacity();
+CREATE CONSTRAINT TRIGGER allocations_within_capacity AFTER INSERT OR UPDATE OF resource_id, exclusive, during, units, released_at, overbooked, expires_at ON allocations NOT DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW WHEN (NOT new.exclusive AND new.released_at IS NULL AND NOT new.overbooked AND new.opening_id IS NULL) EXECUTE FUNCTION allocations_check_capacity();
 
 CREATE TABLE assignment_turns (
     service_id uuid NOT NULL,
@@ -1332,6 +1515,7 @@ CREATE TABLE waitlist_openings (
     to_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
     asked_to bigint DEFAULT 0 NOT NULL,
+    kept_until timestamp with time zone,
     CONSTRAINT waitlist_openings_pkey PRIMARY KEY (id)
 );
 
@@ -1378,3 +1562,41 @@ ALTER TABLE waitlist_entries ADD CONSTRAINT waitlist_entries_service_known FOREI
 ALTER TABLE waitlist_entries ADD CONSTRAINT waitlist_entries_user_known FOREIGN KEY (user_id) REFERENCES users(id);
 ALTER TABLE waitlist_offers ADD CONSTRAINT waitlist_offers_entry_known FOREIGN KEY (entry_id) REFERENCES waitlist_entries(id);
 ALTER TABLE waitlist_offers ADD CONSTRAINT waitlist_offers_hold_known FOREIGN KEY (hold_id) REFERENCES holds(id);
+
+CREATE OR REPLACE FUNCTION keep_for_line(claim allocations)
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+    WITH gone AS MATERIALIZED (
+        SELECT tstzmultirange(claim.during * tstzrange(clock_timestamp(), NULL)) - coalesce((
+                   SELECT range_agg(during) FROM (
+                       SELECT a.during FROM allocations AS a
+                        WHERE claim.exclusive AND a.exclusive AND a.resource_id = claim.resource_id
+                          AND a.during && claim.during AND a.released_at IS NULL AND NOT a.overbooked
+                       UNION ALL
+                       SELECT a.during FROM allocations AS a
+                        WHERE NOT claim.exclusive AND a.booking_id = claim.booking_id AND a.resource_id = claim.resource_id
+                          AND a.units >= claim.units AND a.released_at IS NULL AND NOT a.overbooked) AS others), '{}') AS spans
+    ), whole AS MATERIALIZED (
+        SELECT span, CASE WHEN claim.exclusive THEN 1 ELSE units_left(claim.resource_id, span, claim.places) END AS units
+          FROM gone, unnest(gone.spans) AS span
+    ), parts AS (
+        SELECT span, units FROM whole WHERE units >= claim.units
+        UNION ALL
+        -- Where not all of it fits everywhere: as many as fit between any two edges of other claims.
+        SELECT span, units_left(claim.resource_id, span, claim.places) FROM (
+            SELECT tstzrange(edge, lead(edge) OVER (PARTITION BY whole.span ORDER BY edge)) AS span, upper(whole.span) > edge AS inside
+              FROM whole, LATERAL (
+                  SELECT lower(whole.span) AS edge UNION SELECT upper(whole.span)
+                  UNION SELECT bound FROM allocations AS a, LATERAL (VALUES (lower(a.during)), (upper(a.during))) AS ends (bound)
+                   WHERE a.resource_id = claim.resource_id AND a.during && whole.span AND NOT a.exclusive
+                     AND a.released_at IS NULL AND NOT a.overbooked AND whole.span @> bound) AS edges
+             WHERE whole.units < claim.units) AS pieces
+         WHERE inside
+    )
+    INSERT INTO allocations (resource_id, exclusive, during, units, places, start_at, opening_id, expires_at)
+    SELECT claim.resource_id, claim.exclusive, span, least(units, claim.units), claim.places,
+           CASE WHEN span @> claim.start_at THEN claim.start_at ELSE lower(span) END, claim.opening_id, claim.expires_at
+      FROM parts WHERE units > 0
+    ON CONFLICT ON CONSTRAINT allocations_no_overlap DO NOTHING
+$function$;

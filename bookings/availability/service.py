@@ -75,16 +75,18 @@ def read(
     permitted: Callable[[Picture], Picture] | None = None,
     ignored_booking: UUID | None = None,
     ignored_hold: UUID | None = None,
+    answered: Sequence[int] = (),
 ) -> Picture:
     """A service for a length and a party, for starts at or after `lower` and before `upper`.
 
     `customer_id`: whose caps count, and whose no-shows when they book `for_themselves`. `named`: field of the request →
     resource that must be claimed. `together`: who must deliver it together, nobody else; of a collective service that
     is everybody who does. `permitted` takes out candidates whom the caller may not book. Claims of the ignored booking
-    and hold count as free. Raises Invalid for a service that is not offered, a length or party it does not take, and
-    names that do not deliver it.
+    and hold count as free, and so does what is kept for the line by the openings that are being `answered`. Raises
+    Invalid for a service that is not offered, a length or party it does not take, and names that do not deliver it.
     """
     asked = _asked(settings, lower, upper, service_id, ignored_booking, ignored_hold, customer_id)
+    asked |= {"answered": array([str(id) for id in answered])}
     rows = reader.hot_rows(_WHO, asked | {"named": array([str(id) for id in (named or {}).values()])})
     if not rows:
         raise Invalid([("serviceId", "There is no such service.")])
@@ -278,6 +280,7 @@ def _asked(
         "service_id": service_id,
         "ignored_booking": ignored_booking,
         "ignored_hold": ignored_hold,
+        "answered": "{}",
         "customer_id": customer_id,
         "first_day": earliest.date().isoformat(),
         "last_day": counting.later(upper, settings.max_booking_length + counting.MARGIN).date().isoformat(),
@@ -357,9 +360,9 @@ def _with_claims(reader: Reader, found: Picture, asked: Mapping[str, Any]) -> Pi
     for kind, id, begins, ends, units, places in reader.hot_rows(_TAKEN, params):
         spans = Spans(begins, ends)
         if kind == _BUSINESS_CLOSED:
-            shut = list(spans)
+            shut += list(spans)
         elif kind == _CLOSED:
-            by_id[id or b""].closures = list(spans)
+            by_id[id or b""].closures = [*by_id[id or b""].closures, *spans]
         elif kind == _ALONE:
             by_id[id or b""].busy = spans
         else:

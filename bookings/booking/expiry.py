@@ -1,5 +1,8 @@
 """Holds that end by themselves. From that instant they claim nothing for whoever reads; this takes their claims out of
-the exclusion constraint, which cannot know time: whoever is refused by one calls `clear` and tries again."""
+the exclusion constraint, which cannot know time: whoever is refused by one calls `clear` and tries again.
+
+Where somebody in line waits for the time of a hold that has ended, it is theirs: it is free for nobody until the sweep
+has passed it on and the line was asked (`ended_for_line` in SQL). What is kept for the line ends as holds do."""
 
 from __future__ import annotations
 
@@ -18,8 +21,8 @@ _KEPT = timedelta(days=30)
 
 
 def clear(tx: Tx, wish: Mapping[str, Any]) -> int:
-    """End the holds that have expired and still stand in the way of a wish; how many. Waits for whoever is just booking
-    one of them.
+    """End the holds that have expired and still stand in the way of a wish, and what is not kept for the line any more;
+    how many. Waits for whoever is just booking one of them.
 
     The wish names `resource_ids` and either `claim_from` and `claim_to` or `start_at` and `end_at` with their buffers.
     Call it before anything is claimed in the transaction.
@@ -45,13 +48,19 @@ def _claimed(wish: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def sweep(database: Database) -> int:
-    """End all that have expired, the oldest first; how many. Their events tell who waits that the time is free."""
+    """End all that have expired, the oldest first; how many. What somebody in line waits for passes to the line."""
     ended = 0
     while True:
-        batch = len(database.run(lambda tx: tx.all(_sql.lapse_due, {"limit": _BATCH})))
+        batch = database.run(_lapse)
         ended += batch
         if batch < _BATCH:
             return ended
+
+
+def _lapse(tx: Tx) -> int:
+    tx.execute(_sql.unkeep_due, {"limit": _BATCH})
+    tx.all(_sql.calm_due, {"limit": _BATCH})
+    return len(tx.all(_sql.lapse_due, {"limit": _BATCH}))
 
 
 def forget(database: Database) -> int:

@@ -77,14 +77,23 @@ def _explained(document: str, assignment: str | None) -> str:
     return f'{document[:-1]},"assignment":{assignment}}}' if assignment else document
 
 
-def claimable(tx: Tx, *, settings: Settings, wish: Mapping[str, Any], body: Mapping[str, Any], race: int = 0) -> Row:
+def claimable(
+    tx: Tx,
+    *,
+    settings: Settings,
+    wish: Mapping[str, Any],
+    body: Mapping[str, Any],
+    race: int = 0,
+    openings: Sequence[int] = (),
+) -> Row:
     """Whether a wish can be had, who takes it, on which terms: parameters for `take` in the same transaction. The one
     place that asks. What is counted (caps of customers and resources) is counted under the locks that bookings take.
+    What `openings` of the waitlist keep for the line is free for a service.
 
     Raises Invalid, NotForYou, SlotTaken, NotBookable.
     """
     if body.get("serviceId"):
-        claims = offers.claim(tx, settings=settings, wish=wish, body=body, race=race)
+        claims = offers.claim(tx, settings=settings, wish=wish, body=body, race=race, openings=openings)
         agreed = {name: value for name, value in claims.items() if name not in (*wish, "assignment") or name == "leads"}
         return claims | {"terms": orjson.dumps(agreed, default=str).decode()}
     wishes.check_time(wish["start_at"], body["endAt"], wish["now"], settings)
@@ -115,24 +124,47 @@ def wish(settings: Settings, caller: Caller, body: Mapping[str, Any]) -> Row:
 
 
 def starts(
-    reader: Reader, *, settings: Settings, wish: Mapping[str, Any], body: Mapping[str, Any], upper: datetime
+    reader: Reader,
+    *,
+    settings: Settings,
+    wish: Mapping[str, Any],
+    body: Mapping[str, Any],
+    upper: datetime,
+    openings: Sequence[int] = (),
 ) -> list[datetime]:
-    """When a wished service could be had from its start on, before `upper`, earliest first. Raises Invalid."""
-    picture = offers.Ask(settings, body, wish).read(reader, body["startAt"], upper)
+    """When a wished service could be had from its start on, before `upper`, earliest first; what `openings` keep for
+    the line is free. Raises Invalid."""
+    picture = offers.Ask(settings, body, wish, openings=openings).read(reader, body["startAt"], upper)
     return [datetime.fromtimestamp(slot.start, UTC) for slot in slots.find(picture, named=0)]
 
 
-def take(tx: Tx, claims: Mapping[str, Any]) -> Row | None:
+def take(tx: Tx, claims: Mapping[str, Any], openings: Sequence[int] = ()) -> Row | None:
     """Claim what `claimable` found, until the hold ends: document, version and end; None when somebody was quicker.
 
-    Holds that have ended are cleared away first.
+    Holds that have ended are cleared away first. What `openings` keep for the line makes way, and the rest of it stays.
     """
     expiry.clear(tx, claims)
     try:
         with tx.savepoint():
-            return tx.one(_sql.hold_service if "service_version" in claims else _sql.hold_time, claims)
+            kept = tx.all(_sql.make_way, {**claims, "ids": list(openings)}) if openings else []
+            held = tx.one(_sql.hold_service if "service_version" in claims else _sql.hold_time, claims)
+            if held is None:
+                raise SlotTaken
+            for row in kept:
+                tx.execute(_sql.keep_rest, row)
+            return held
     except SlotTaken:
         return None
+
+
+def keep_longer(tx: Tx) -> None:
+    """The line is being asked: what is kept for it stays so meanwhile."""
+    tx.execute(_sql.keep_longer)
+
+
+def give_back(tx: Tx, openings: Sequence[int]) -> None:
+    """The line was asked about these: what they still keep for it is everybody's."""
+    tx.execute(_sql.give_back, {"ids": list(openings)})
 
 
 def _timed(body: Mapping[str, Any]) -> Row:

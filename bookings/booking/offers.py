@@ -9,7 +9,7 @@ do so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -53,6 +53,8 @@ class Ask:
     wish: Mapping[str, Any]
     #: the hold whose claims it takes over
     hold_id: UUID | None = None
+    #: the openings of the waitlist about which it is asked: what they keep for the line is free for it
+    openings: Sequence[int] = ()
 
     @property
     def named(self) -> dict[str, UUID]:
@@ -76,6 +78,7 @@ class Ask:
             together=self.body.get("providerIds") or (),
             permitted=None if self.wish["unrestricted"] else self._permitted,
             ignored_hold=self.hold_id,
+            answered=self.openings,
         )
 
     def _minutes(self) -> int | None:
@@ -124,15 +127,21 @@ def create(
 
 
 def claim(
-    tx: Tx, *, settings: Settings, wish: Mapping[str, Any], body: Mapping[str, Any], race: int = 0
+    tx: Tx,
+    *,
+    settings: Settings,
+    wish: Mapping[str, Any],
+    body: Mapping[str, Any],
+    race: int = 0,
+    openings: Sequence[int] = (),
 ) -> dict[str, Any]:
     """Who would deliver a wished service, on which terms, as parameters of a statement that claims it in the same
     transaction.
 
-    `race` counts the attempts that somebody else was quicker in: between equals another comes first then. Raises
-    Invalid, NotForYou, SlotTaken, NotBookable.
+    `race` counts the attempts that somebody else was quicker in: between equals another comes first then. What
+    `openings` keep for the line is free. Raises Invalid, NotForYou, SlotTaken, NotBookable.
     """
-    ask = Ask(settings, body, wish)
+    ask = Ask(settings, body, wish, openings=openings)
     picture = _read(tx, ask)
     if _depends_on_others(picture):
         _settle(tx, ask, picture)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -91,11 +91,13 @@ def ask(database: Database, settings: Settings, *, everything: bool = False) -> 
         ids = [row["id"] for row in guard.all(_sql.openings, {"limit": _OPENINGS, "patience": _PATIENCE})]
         if not ids:
             return 0
+        database.run(holds.keep_longer)
         entries = guard.all(_sql.concerned, {"ids": ids, "limit": _ENTRIES})
-        a_round = Round(database, settings, entries)
+        a_round = Round(database, settings, entries, ids)
         place = a_round.run()
         if len(entries) < _ENTRIES and (not entries or place == entries[-1]["place"]):
             guard.execute(_sql.close, {"ids": ids})
+            holds.give_back(guard, ids)
         else:
             guard.execute(_sql.go_on, {"ids": ids, "place": place})
     return a_round.offered
@@ -104,10 +106,13 @@ def ask(database: Database, settings: Settings, *, everything: bool = False) -> 
 class Round:
     """One look at what is free, and those who wait for it, first come first."""
 
-    def __init__(self, database: Database, settings: Settings, entries: list[dict[str, Any]]) -> None:
+    def __init__(
+        self, database: Database, settings: Settings, entries: list[dict[str, Any]], openings: Sequence[int]
+    ) -> None:
         self._database = database
         self._settings = settings
         self._entries = entries
+        self._openings = openings
         self._free: dict[Line, list[datetime]] = {}
         self.offered = 0
 
@@ -143,7 +148,8 @@ class Round:
         body = _body(waiting[0], lower)
         wish = {**holds.wish(self._settings, SYSTEM_CALLER, body), "user_id": customer_id}
         try:
-            return holds.starts(self._database, settings=self._settings, wish=wish, body=body, upper=upper)
+            asked: dict[str, Any] = {"settings": self._settings, "wish": wish, "body": body, "openings": self._openings}
+            return holds.starts(self._database, **asked, upper=upper)
         except Invalid:  # the service has changed: it has no such length any more, or nobody delivers it
             return []
 
@@ -178,8 +184,9 @@ class Round:
         if tx.one(_sql.lock_waiting, {"id": entry_id}) is None:
             raise _Gone
         wish = holds.wish(self._settings, SYSTEM_CALLER, body)
-        claims = holds.claimable(tx, settings=self._settings, wish=wish, body=body, race=race)
-        if holds.take(tx, {**claims, **lasts}) is None:
+        asked: dict[str, Any] = {"settings": self._settings, "wish": wish, "body": body, "openings": self._openings}
+        claims = holds.claimable(tx, **asked, race=race)
+        if holds.take(tx, {**claims, **lasts}, self._openings) is None:
             return False
         tx.execute(_sql.offer, {"id": entry_id, "hold_id": wish["id"]})
         service.tell(tx, entry_id, "waitlist.offered", SYSTEM_CALLER)

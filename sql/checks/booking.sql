@@ -40,13 +40,13 @@ SELECT a.booking_id, a.resource_id, a.exclusive, r.capacity
  WHERE a.exclusive <> (r.capacity = 1)
 
 -- name: claim_of_nothing
--- A claim is of something: of at least one unit for some time, half-open with both ends, of a hold, which may end by
--- itself, or of a booking that exists, which may not; a claim of a resource that one can have alone is of one unit.
-SELECT a.resource_id, a.booking_id, a.hold_id, a.during, a.units
+-- A claim is of something: of at least one unit for some time, half-open with both ends, of a hold or for the line, which
+-- end by themselves, or of a booking that exists, which does not; a claim of a resource that one can have alone is of one unit.
+SELECT a.resource_id, a.booking_id, a.hold_id, a.opening_id, a.during, a.units
   FROM allocations AS a
  WHERE NOT lower_inc(a.during) OR upper_inc(a.during) OR upper_inf(a.during) OR a.units < 1
-    OR (a.hold_id IS NULL) = (a.booking_id IS NULL)
-    OR (a.expires_at IS NOT NULL AND a.hold_id IS NULL)
+    OR num_nonnulls(a.booking_id, a.hold_id, a.opening_id) <> 1
+    OR (a.expires_at IS NOT NULL AND a.booking_id IS NOT NULL) OR (a.expires_at IS NULL AND a.opening_id IS NOT NULL)
     OR (a.booking_id IS NOT NULL AND NOT EXISTS (SELECT FROM bookings WHERE id = a.booking_id))
     OR (a.exclusive AND a.units <> 1 AND a.released_at IS NULL)
 

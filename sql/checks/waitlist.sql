@@ -47,6 +47,17 @@ SELECT e.id, e.state, e.booking_id
 SELECT e.id, e.state, o.hold_id FROM waitlist_entries AS e JOIN waitlist_offers AS o ON o.entry_id = e.id
  WHERE e.state <> 'waiting' AND o.state = 'open'
 
+-- name: kept_for_nothing
+-- What is kept for the line is kept because of an opening about which it is still to be asked, and not for ever.
+SELECT a.resource_id, a.during, a.opening_id, a.expires_at
+  FROM allocations AS a LEFT JOIN waitlist_openings AS w ON w.id = a.opening_id
+ WHERE a.opening_id IS NOT NULL AND a.expires_at > now()
+   AND (w.id IS NULL OR a.released_at IS NOT NULL OR a.expires_at > w.created_at + interval '11 minutes')
+
+-- name: opening_kept_for_ever
+-- What opens without a claim is kept for a while only.
+SELECT id, kept_until FROM waitlist_openings WHERE kept_until > created_at + interval '11 minutes'
+
 -- name: offer_not_told
 -- Every offer was told once. (Of what happened before old events were deleted, nothing can be said.)
 SELECT o.hold_id, o.entry_id, count(told.type) AS times

@@ -23,11 +23,13 @@ SELECT {closure_document} AS document FROM made AS c ORDER BY id
 -- Live claims `a` of a resource `r` that touch a time `w`: through the index of the exclusive ones, or of the shared ones.
 (SELECT during, units, booking_id, start_at FROM allocations
   WHERE resource_id = r.id AND during && w.during AND exclusive AND released_at IS NULL AND NOT overbooked
-    AND (expires_at IS NULL OR expires_at > clock_timestamp())
+    AND (expires_at IS NULL OR expires_at > clock_timestamp()
+         OR ended_for_line(resource_id, during, expires_at, hold_id))
  UNION ALL
  SELECT during, units, booking_id, start_at FROM allocations
   WHERE resource_id = r.id AND during && w.during AND NOT exclusive AND released_at IS NULL AND NOT overbooked
-    AND (expires_at IS NULL OR expires_at > clock_timestamp()))
+    AND (expires_at IS NULL OR expires_at > clock_timestamp()
+         OR ended_for_line(resource_id, during, expires_at, hold_id)))
 
 -- name: bookings_in_the_way
 -- Bookings to come that claim a time of some resources (null: of any), the earliest first, also those beside others.
@@ -76,7 +78,8 @@ SELECT coalesce(json_agg({closure_document} ORDER BY lower(c.during), c.id), '[]
          ORDER BY lower(c.during), c.id LIMIT %(limit)s OFFSET %(offset)s) AS c
 
 -- name: claims_of_resource
--- What a resource has promised between two instants, in seconds since 1970; of holds only those that last. Nothing says
+-- What a resource has promised between two instants, in seconds since 1970; of holds only those that last, and what is kept for the
+-- line. Nothing says
 -- whose it is.
 SELECT extract(epoch FROM lower(a.during))::float8 AS lower, extract(epoch FROM upper(a.during))::float8 AS upper, a.units
   FROM (SELECT tstzrange(%(from)s::timestamptz, %(to)s::timestamptz) AS during) AS w, resources AS r, LATERAL {claims} AS a

@@ -41,11 +41,17 @@ SELECT (SELECT {catalogue.document} FROM services AS s WHERE s.id = %(service_id
        (SELECT coalesce(json_agg({candidate} ORDER BY array_position(%(resource_ids)s::uuid[], r.id)), '[]')
           FROM resources AS r WHERE r.id = ANY (%(resource_ids)s::uuid[]) AND r.active)::text, '[]'
 
+-- fragment: lasting
+-- Claim `a` has not ended by itself: no hold that is over, unless somebody in line waits for its time, and nothing that was
+-- kept for the line by the openings about which is being asked (`answered`). It asks for nothing that is not in the index.
+(a.expires_at IS NULL
+    OR a.expires_at > clock_timestamp() AND NOT (a.hold_id IS NULL AND is_answered(a.resource_id, a.during, %(answered)s::bigint[]))
+    OR ended_for_line(a.resource_id, a.during, a.expires_at, a.hold_id))
+
 -- fragment: live
--- Claim `a` of candidate `c` counts: not released, no hold that has ended, not on purpose beside others, and not of the
--- booking or hold that itself wants the time.
-a.resource_id = c.id AND a.released_at IS NULL AND NOT a.overbooked
-   AND (a.expires_at IS NULL OR a.expires_at > clock_timestamp())
+-- Claim `a` of candidate `c` counts: not released, not over, not on purpose beside others, and not of the booking or hold
+-- that itself wants the time.
+a.resource_id = c.id AND a.released_at IS NULL AND NOT a.overbooked AND {lasting}
    AND (a.booking_id = %(ignored_booking)s::uuid) IS NOT TRUE AND (a.hold_id = %(ignored_hold)s::uuid) IS NOT TRUE
 
 -- fragment: time
@@ -62,8 +68,8 @@ string_agg(timestamptz_send(upper(during)), '') AS ends
 
 -- name: taken
 -- What is claimed of each candidate and when it is closed; of those that one can have alone (A) only when, of the others
--- (S) how much; the closures of each (C) and of the whole business (B). In binary form, because a month of a thousand
--- people is many ranges: spans.py reads them. Each resource is looked up by itself. Claims of what one can have alone do
+-- (S) how much; the closures of each (C) and of the whole business (B), and as such what has opened and is still kept
+-- for the line. In binary form, because a month of a thousand people is many ranges: spans.py reads them. Each resource is looked up by itself. Claims of what one can have alone do
 -- not overlap, so beside those that begin in the time only the last before it can reach into it; that is asked of the
 -- B-tree of starts, which holds all that is asked for here, because the GiST index, built claim by claim, takes three
 -- times as long. A claim begins no more than a day before its booking: that is the longest buffer.
@@ -74,6 +80,9 @@ UNION ALL
 SELECT 'C', resource_id, {begins}, {ends}, NULL, NULL
   FROM closures WHERE resource_id = ANY (%(alone)s::uuid[] || %(shared)s::uuid[]) AND during && {time}
  GROUP BY resource_id
+UNION ALL
+SELECT 'C', resource, {begins}, {ends}, NULL, NULL
+  FROM kept_by_openings(%(alone)s || %(shared)s, {time}, %(answered)s::bigint[]) GROUP BY resource
 UNION ALL
 SELECT 'A', c.id, taken.begins, taken.ends, NULL, NULL
   FROM unnest(%(alone)s) AS c (id),
@@ -109,7 +118,7 @@ SELECT c.number::integer AS number, width_bucket(a.start_at, c.midnights)::bigin
         OFFSET 0) AS c
   JOIN allocations AS a ON a.resource_id = c.id
  WHERE a.start_at >= %(counted_from)s::timestamptz AND a.start_at < %(counted_to)s::timestamptz AND a.released_at IS NULL
-   AND (a.expires_at IS NULL OR a.expires_at > clock_timestamp())
+   AND {lasting}
    AND (a.booking_id = %(ignored_booking)s::uuid) IS NOT TRUE AND (a.hold_id = %(ignored_hold)s::uuid) IS NOT TRUE
  GROUP BY 1, 2
 UNION ALL

@@ -126,16 +126,75 @@ SELECT id FROM gone
 
 -- name: lapse_in_the_way
 -- Holds that have ended and whose claims still stand in the exclusion constraint, which cannot know time. Waits for
--- whoever is just booking one; the row decides. In the order of ids, as everybody who locks several.
+-- whoever is just booking one; the row decides. In the order of ids, as everybody who locks several. Those that somebody
+-- in line waits for are left to the sweep, which passes them on. What was kept for the line and has ended goes, too.
 WITH ended AS (
     SELECT h.id FROM holds AS h
      WHERE h.state = 'active' AND h.expires_at <= clock_timestamp() AND h.id IN (
            SELECT a.hold_id FROM allocations AS a
             WHERE a.resource_id = ANY (%(resource_ids)s::uuid[]) AND a.exclusive AND a.released_at IS NULL
               AND NOT a.overbooked AND a.during && tstzrange(%(claim_from)s::timestamptz, %(claim_to)s::timestamptz)
-              AND a.expires_at <= clock_timestamp())
+              AND a.expires_at <= clock_timestamp()
+              AND NOT ended_for_line(a.resource_id, a.during, a.expires_at, a.hold_id))
      ORDER BY h.id FOR UPDATE
+), over AS (
+    SELECT a.ctid AS row FROM allocations AS a
+     WHERE a.resource_id = ANY (%(resource_ids)s) AND a.exclusive AND a.released_at IS NULL AND NOT a.overbooked
+       AND a.during && tstzrange(%(claim_from)s, %(claim_to)s)
+       AND a.opening_id IS NOT NULL AND a.expires_at <= clock_timestamp()
+       FOR UPDATE SKIP LOCKED
+), unkept AS (
+    DELETE FROM allocations USING over WHERE ctid = over.row RETURNING NULL::uuid
 ), {ended_holds}
+UNION ALL SELECT * FROM unkept
+
+-- name: unkeep_due
+-- What was kept for the line and has ended before it was asked, for the sweep; whoever is just dealing with it goes first.
+WITH ended AS (
+    SELECT a.ctid AS row FROM allocations AS a
+     WHERE a.expires_at <= clock_timestamp() AND a.released_at IS NULL AND a.opening_id IS NOT NULL
+     ORDER BY a.expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)
+DELETE FROM allocations USING ended WHERE ctid = ended.row
+
+-- name: keep_longer
+-- What is kept for the line stays so while there is somebody who asks it, for ten minutes at most.
+WITH longer AS (
+    UPDATE waitlist_openings SET kept_until = least(clock_timestamp() + line_keep(), created_at + interval '10 minutes')
+     WHERE kept_until > clock_timestamp()
+)
+UPDATE allocations AS a SET expires_at = least(clock_timestamp() + line_keep(), w.created_at + interval '10 minutes')
+  FROM waitlist_openings AS w
+ WHERE a.opening_id = w.id AND a.released_at IS NULL AND a.expires_at > clock_timestamp()
+
+-- name: make_way
+-- What is kept for the line makes way for an offer to somebody in it. Its openings stay until this is committed: should two
+-- ask at a time, because the connection by which one leads is lost, neither forgets what the other keeps.
+WITH kept AS (
+    SELECT a.ctid AS row, a.opening_id FROM allocations AS a
+     WHERE a.expires_at IS NOT NULL AND a.released_at IS NULL AND a.opening_id = ANY (%(ids)s::bigint[])
+       AND a.resource_id = ANY (%(resource_ids)s::uuid[])
+       AND a.during && tstzrange(%(claim_from)s::timestamptz, %(claim_to)s::timestamptz)
+), asked AS MATERIALIZED (
+    SELECT id FROM waitlist_openings WHERE id IN (SELECT opening_id FROM kept) ORDER BY id FOR KEY SHARE
+)
+DELETE FROM allocations USING kept, asked WHERE ctid = kept.row AND asked.id = kept.opening_id
+RETURNING to_jsonb(allocations)::text AS claim
+
+-- name: keep_rest
+-- What the offer has left of it is kept for those behind.
+SELECT keep_for_line(jsonb_populate_record(NULL::allocations, %(claim)s::jsonb))
+
+-- name: give_back
+-- The line was asked: what is still kept for it is free for everybody.
+DELETE FROM allocations WHERE expires_at IS NOT NULL AND released_at IS NULL AND opening_id = ANY (%(ids)s::bigint[])
+
+-- name: calm_due
+-- What holds that have ended claim, in the order in which everybody locks several: it may pass to the line.
+SELECT id FROM resources WHERE id IN (
+       SELECT unnest(resource_ids) FROM (SELECT resource_ids FROM holds WHERE state = 'active' AND expires_at <= clock_timestamp()
+                                          ORDER BY expires_at LIMIT %(limit)s) AS due)
+ ORDER BY id FOR KEY SHARE
 
 -- name: lapse_due
 -- The oldest holds that have ended, for the sweep: those that somebody is just dealing with are left to them.

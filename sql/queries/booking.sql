@@ -225,17 +225,22 @@ WITH asked AS (
     RETURNING resource_id
 ), {booked_of_service}, {assigned_and_told}
 
+-- fragment: lasting
+-- Claim `a` has not ended by itself: no hold that is over, unless somebody in line waits for its time.
+(a.expires_at IS NULL OR a.expires_at > clock_timestamp()
+    OR ended_for_line(a.resource_id, a.during, a.expires_at, a.hold_id))
+
 -- fragment: room
 -- Whether resource `r` has room for the claim `w` (during, units, places), also beside sessions that allow only so many:
 -- what its constraints would say.
 (CASE WHEN r.exclusive
     THEN NOT EXISTS (SELECT FROM allocations AS a
          WHERE a.resource_id = r.id AND a.exclusive AND a.released_at IS NULL AND NOT a.overbooked
-           AND a.during && w.during AND (a.expires_at IS NULL OR a.expires_at > clock_timestamp()))
+           AND a.during && w.during AND {lasting})
     ELSE peak_claimed(r.id, w.during) + w.units <= least(r.capacity, w.places)
          AND NOT EXISTS (SELECT FROM allocations AS a
          WHERE a.resource_id = r.id AND NOT a.exclusive AND a.released_at IS NULL AND NOT a.overbooked
-           AND a.during && w.during AND (a.expires_at IS NULL OR a.expires_at > clock_timestamp())
+           AND a.during && w.during AND {lasting}
            AND a.places < r.capacity AND peak_claimed(r.id, a.during * w.during) + w.units > a.places)
     END AND r.capacity >= w.units)
 

@@ -158,15 +158,6 @@ SELECT e.id FROM waitlist_entries AS e
    AND NOT EXISTS (SELECT FROM waitlist_offers AS o WHERE o.entry_id = e.id AND o.state = 'open')
  ORDER BY e.place LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 
--- name: open_up
--- Time that may have become free, if anybody waits for some of it.
-INSERT INTO waitlist_openings (resource_id, service_id, from_at, to_at, created_at)
-SELECT %(resource_id)s::uuid, %(service_id)s::uuid, %(from_at)s::timestamptz, %(to_at)s::timestamptz, clock_timestamp()
- WHERE EXISTS (SELECT FROM waitlist_entries AS e
-                WHERE e.state = 'waiting' AND e.to_at > clock_timestamp()
-                  AND (%(service_id)s::uuid IS NULL OR e.service_id = %(service_id)s)
-                  AND (%(from_at)s::timestamptz IS NULL OR (e.from_at < %(to_at)s AND e.to_at > %(from_at)s)))
-
 -- name: open_everything
 -- Ask about everything, if anybody waits and that is not under way.
 INSERT INTO waitlist_openings (created_at)
@@ -192,8 +183,12 @@ SELECT id FROM waitlist_openings WHERE id IN (SELECT id FROM late) OR NOT EXISTS
 UPDATE waitlist_openings SET asked_to = greatest(asked_to, %(place)s::bigint) WHERE id = ANY (%(ids)s::bigint[])
 
 -- name: close
--- The line was asked.
-DELETE FROM waitlist_openings WHERE id = ANY (%(ids)s::bigint[])
+-- The line was asked. What was kept for it without a claim can be had by everybody from now on, which is told.
+WITH closed AS (
+    DELETE FROM waitlist_openings WHERE id = ANY (%(ids)s::bigint[])
+    RETURNING resource_id, service_id, tstzmultirange(tstzrange(from_at, to_at)) AS spans, kept_until
+)
+SELECT tell_change(resource_id, CASE WHEN resource_id IS NULL THEN service_id END, spans) FROM closed WHERE kept_until IS NOT NULL
 
 -- name: concerned
 -- Those who wait for some of what may be free and were not asked about it, first come first, with the times about which they have

@@ -99,6 +99,8 @@ UNREACHABLE = {
     "service_resources_resource_known": "the service looks them up first, and resources are never deleted",
     "service_resources_service_known": "written in the transaction that locks the service",
     "services_party_fits": "the rules refuse it first, naming the field",
+    "allocations_changed_to_line": "it refuses nothing: what it keeps was there",
+    "allocations_left_to_line": "it refuses nothing: what it keeps was there",
     "waitlist_entries_booked_is_booking": "one statement writes both",
     "waitlist_entries_place_once": "PostgreSQL counts them",
     "waitlist_entries_resource_known": "the service looks it up first",

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[3]
 AVAILABILITY = "bookings/availability/"
 UNIT = "tests/unit/availability/"
 SLOTS_SQL = "sql/queries/availability.slots.sql"
-_LIVE = "AND NOT a.overbooked\n   AND (a.expires_at IS NULL OR a.expires_at > clock_timestamp())"
+_LIVE = "AND NOT a.overbooked AND {lasting}"
 _MACHINE = "tests/integration/availability/test_truth.py::test_service_and_model_never_differ"
 _IGNORED = "\n   AND (a.booking_id = %(ignored_booking)s::uuid) IS NOT TRUE"
 
@@ -117,10 +117,10 @@ MUTATIONS = (
     _sql("expired holds still block", _LIVE, "AND NOT a.overbooked"),
     _sql(
         "expired holds still count for caps",
-        "a.released_at IS NULL\n   AND (a.expires_at IS NULL OR a.expires_at > clock_timestamp())",
+        "a.released_at IS NULL\n   AND {lasting}",
         "a.released_at IS NULL",
     ),
-    _sql("what is overbooked blocks others", _LIVE, _LIVE.removeprefix("AND NOT a.overbooked\n   ")),
+    _sql("what is overbooked blocks others", _LIVE, "AND {lasting}"),
     _sql("a booking is in its own way", _LIVE + _IGNORED, _LIVE + "\n   AND true"),
     _sql("a claim that began before is not seen", "WHERE upper(before.during) > %(lower)s", "WHERE false"),
     Mutation(

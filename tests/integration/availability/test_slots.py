@@ -329,7 +329,7 @@ def test_claims_of_people_are_read_from_the_index_alone(world: World) -> None:
     """What the search asks of a claim is all in allocations_by_start: full calendars are many rows."""
     start = datetime(2030, 3, 1, tzinfo=UTC)
     params = {"alone": [world.provider().id], "shared": [], "lower": start, "upper": start + timedelta(days=7)}
-    params |= {"ignored_booking": uuid4(), "ignored_hold": uuid4()}
+    params |= {"ignored_booking": uuid4(), "ignored_hold": uuid4(), "answered": []}
     with psycopg.connect(world.address) as connection:
         connection.execute("SET enable_seqscan = off")  # of so few, reading all would be as quick
         connection.execute("SET enable_bitmapscan = off")

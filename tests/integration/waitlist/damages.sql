@@ -39,6 +39,18 @@ UPDATE waitlist_entries SET state = 'waiting', booking_id = NULL WHERE state = '
 -- Somebody who has left with their offer.
 UPDATE waitlist_entries SET state = 'left' WHERE id = (SELECT entry_id FROM waitlist_offers WHERE state = 'open')
 
+-- name: kept_after_the_line_was_asked
+-- Time that is kept though nobody is to be asked about it any more.
+DELETE FROM waitlist_openings
+
+-- name: kept_for_a_day
+-- Time that is kept for longer than anybody needs to ask.
+UPDATE allocations SET expires_at = expires_at + interval '1 day' WHERE opening_id IS NOT NULL
+
+-- name: kept_without_an_end
+-- The same without a claim.
+UPDATE waitlist_openings SET kept_until = created_at + interval '1 day'
+
 -- name: offer_told_twice
 -- An offer told twice.
 INSERT INTO outbox (type, topics, data, occurred_at)

@@ -23,7 +23,7 @@ class Line:
         self.admin = api.as_(api.world.admin())
         self.provider = api.as_(api.world.provider())
         self.service = self.offer(resourceIds=[str(self.provider.id)], **terms)
-        self._follower = Follower(self.database, jobs.consumer())
+        self._follower = Follower(self.database, jobs.consumer(lambda: None))
         self.work()
 
     def offer(self, **terms: Any) -> str:

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from bookings.waitlist import asking
-from tests.integration.booking.api import Api
+from tests.integration.booking.api import Api, at
 from tests.integration.waitlist.line import Json, Line
 
 
@@ -46,6 +46,26 @@ def test_more_wait_than_are_asked_at_once(line: Line, monkeypatch: pytest.Monkey
     assert not line.world.query("SELECT FROM waitlist_openings")
 
 
+def test_what_is_kept_stays_so_to_the_end_of_the_line(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many rounds it takes, and however long: nobody else gets it before the last in line was asked."""
+    monkeypatch.setattr(asking, "_ENTRIES", 2)
+    room = line.world.resource(capacity=2)
+    line.service = line.offer(resourceIds=[str(room)], capacity=2)
+    booker = line.person()
+    booking = line.book(booker)
+    line.book(line.person())
+    entries = [line.join(line.person(), partySize=size) for size in (2, 2, 2, 1)]
+    line.work()
+    booker.act(booking, "cancel")
+    for _ in range(2):
+        line.world.query(
+            "UPDATE allocations SET expires_at = expires_at - interval '25 s' WHERE opening_id IS NOT NULL"
+        )
+        assert line.person().call("POST", "/bookings", {"serviceId": line.service, "startAt": at(9)}).status_code == 409
+        ask(line)
+    assert line.states(*entries) == ["waiting"] * 3 + ["offered"]
+
+
 def test_new_openings_keep_nobody_waiting_for_ever(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     """What has opened since goes to those in front first, for a minute."""
     monkeypatch.setattr(asking, "_ENTRIES", 4)
@@ -74,5 +94,4 @@ def wanting(line: Line) -> tuple[UUID, list[Json]]:
 
 def open_up(line: Line, room: UUID) -> None:
     """Something of the room may be free."""
-    opening = {"resource_id": room, "service_id": None, "from_at": None, "to_at": None}
-    line.database.run(lambda tx: tx.execute(asking._sql.open_up, opening))
+    line.world.query("INSERT INTO waitlist_openings (resource_id, created_at) VALUES (%s, clock_timestamp())", room)

@@ -23,6 +23,9 @@ SEEN_BY = {
     "offer_lost": {"waitlist.hold_offered_to_nobody"},
     "accepted_and_still_waiting": {"waitlist.booked_without_offer"},
     "left_with_an_offer": {"waitlist.offer_after_the_end"},
+    "kept_after_the_line_was_asked": {"waitlist.kept_for_nothing"},
+    "kept_for_a_day": {"waitlist.kept_for_nothing"},
+    "kept_without_an_end": {"waitlist.opening_kept_for_ever"},
     "offer_told_twice": {"waitlist.offer_not_told"},
 }
 DAMAGES = queries.load("damages", Path(__file__).parent)
@@ -30,7 +33,7 @@ DAMAGES = queries.load("damages", Path(__file__).parent)
 
 @pytest.fixture(scope="module")
 def url(api: Api) -> str:
-    """One who has booked, one who has an offer, one who waits."""
+    """One who has booked, one who has an offer, one who waits, one for whom a time is kept."""
     line = Line(api)
     first = line.person()
     booked = line.join(first)
@@ -39,6 +42,9 @@ def url(api: Api) -> str:
     line.join(line.person(), 10, 11)
     line.join(line.person(), 10, 11)
     line.work()
+    booking = line.book(first, 12)
+    line.join(line.person(), 12, 13)
+    assert first.act(booking, "cancel").status_code == 200
     return api.world.address
 
 
