@@ -107,7 +107,7 @@ def _pytest(checks: Checks, *, quick: bool) -> None:
     checks.step("erase", "coverage", "erase")
     os.environ["RACE_ROUNDS"] = rounds or "20"
     checks.pytest("alone", "-q", "-m", ALONE, *TIMED, coverage=False)
-    os.environ["RACE_ROUNDS"] = rounds or "5"
+    os.environ["RACE_ROUNDS"] = rounds or "3"
     _side_by_side(checks, "races", 2, RACES, *TIMED)
     with checks.beside("types", "mypy"):
         _side_by_side(checks, "side by side", WORKERS, f"not ({ALONE} or {RACES})", coverage=True)

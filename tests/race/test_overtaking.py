@@ -20,6 +20,8 @@ pytestmark = [pytest.mark.race, pytest.mark.slow]
 SERVICE = ServiceOptions(processes=("web", "relay", "worker"), env={"RATE_LIMIT": "off", "OFFER_TTL": "60s"})
 #: clients that hammer at a time
 HAMMERS = 16
+#: so often it is tried to overtake an unguarded line, however few rounds the others have
+TRIES = 20
 #: hours of the test day at which those begin who then try to move
 _LATER = 30
 
@@ -170,7 +172,7 @@ def test_without_what_keeps_it_the_line_is_overtaken(crowd: Crowd, quiet: Crowd,
         world.query(f"ALTER TABLE allocations DISABLE TRIGGER {trigger}")
     world.query(ended.split("BEGIN")[0] + "BEGIN RETURN false; END $function$")
     try:
-        assert any(_overtaken(crowd, Scene(quiet, world, how)) for _ in range(ROUNDS))
+        assert any(_overtaken(crowd, Scene(quiet, world, how)) for _ in range(TRIES))
     finally:
         for trigger in triggers:
             world.query(f"ALTER TABLE allocations ENABLE TRIGGER {trigger}")

@@ -202,6 +202,8 @@ class PostgresServer:
             "full_page_writes": "off",
             "wal_level": "minimal",
             "max_wal_senders": 0,
+            # Hundreds of small databases, each looked at again and again; what needs VACUUM asks for it.
+            "autovacuum": "off",
         }
         if fsync:
             quick = {}
