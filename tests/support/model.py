@@ -239,8 +239,7 @@ class Town:
         if window["kind"] == "rolling":
             return day <= today + timedelta(days=window["days"])
         left, last = window["days"], today
-        # No further than it matters: where hours of a service and a resource never meet, no date would be the last.
-        while left and last < day:
+        while left and last < day:  # no further: where two layers' hours never meet there is no last date
             last += timedelta(days=1)
             left -= self.works_on(resource, service, zone, last)
         return day <= last
